@@ -1,0 +1,120 @@
+// Argument checks, called at the public boundary only. Wrong kinds throw TypeError, wrong values RangeError,
+// both as `"label": expected X, got Y`.
+import { DeviceError } from "./errors.js";
+import type { AbortSignalLike } from "./platform.js";
+import { type RealArray, sizeOf, type Tensor, type TensorLike } from "./tensor.js";
+
+/** What a value is, in words short enough for an error message. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `an array of length ${value.length}`;
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === "number" || typeof value === "boolean" || value === undefined) return String(value);
+  if (typeof value === "object") return `an object of type ${value.constructor?.name ?? "Object"}`;
+  return `a ${typeof value}`;
+}
+
+export function wrongKind(label: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`"${label}": expected ${expected}, got ${describe(value)}`);
+}
+
+export function wrongValue(label: string, expected: string, value: unknown): RangeError {
+  return new RangeError(`"${label}": expected ${expected}, got ${describe(value)}`);
+}
+
+export function checkInteger(label: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): number {
+  const range = max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
+  if (typeof value !== "number") throw wrongKind(label, range, value);
+  if (!Number.isInteger(value) || value < min || value > max) throw wrongValue(label, range, value);
+  return value;
+}
+
+/** A finite number in the open interval (min, max), or the half-open [min, max) with `orEqual`. */
+export function checkNumber(
+  label: string,
+  value: unknown,
+  min = Number.NEGATIVE_INFINITY,
+  max = Number.POSITIVE_INFINITY,
+  orEqual = false,
+): number {
+  let range = "a finite number";
+  if (min !== Number.NEGATIVE_INFINITY) range += ` ${orEqual ? "of at least" : "above"} ${min}`;
+  if (max !== Number.POSITIVE_INFINITY) range += `${range.length > 15 ? " and" : ""} below ${max}`;
+  if (typeof value !== "number") throw wrongKind(label, range, value);
+  if (!Number.isFinite(value) || !(orEqual ? value >= min : value > min) || !(value < max)) {
+    throw wrongValue(label, range, value);
+  }
+  return value;
+}
+
+export function checkOneOf<T extends string>(label: string, value: unknown, choices: readonly T[]): T {
+  const list = choices.map((choice) => `"${choice}"`).join(", ");
+  if (typeof value !== "string") throw wrongKind(label, `one of ${list}`, value);
+  if (!choices.includes(value as T)) throw wrongValue(label, `one of ${list}`, value);
+  return value as T;
+}
+
+/** Refuses keys that are not known, so that a misspelt option is never ignored. */
+export function checkKeys(label: string, value: unknown, known: readonly string[]): void {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw wrongKind(label, "an object", value);
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw new TypeError(`"${label}": unknown key "${key}"; known are ${known.join(", ")}`);
+  }
+}
+
+/**
+ * A tensor of the expected shape (a negative extent stands for any positive one), its data finite.
+ * The first non-finite element is named by its index.
+ */
+export function checkTensor(label: string, value: unknown, expected?: readonly number[]): Tensor {
+  if (value === null || typeof value !== "object") throw wrongKind(label, "a tensor { data, shape }", value);
+  const { data } = value as TensorLike;
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) {
+    throw wrongKind(`${label}.data`, "a Float32Array or Float64Array", data);
+  }
+  const shape = (value as Tensor).shape ?? (value as { dims?: number[] }).dims;
+  if (!Array.isArray(shape) && !ArrayBuffer.isView(shape)) {
+    throw wrongKind(`${label}.shape`, "an array of extents", shape);
+  }
+  const extents = Array.from(shape as ArrayLike<number>, Number);
+  if (expected) {
+    const fits =
+      extents.length === expected.length &&
+      extents.every((extent, axis) => (expected[axis] < 0 ? extent >= 1 : extent === expected[axis]));
+    if (!fits) {
+      const wanted = expected.map((extent) => (extent < 0 ? "*" : extent)).join(", ");
+      throw new RangeError(`"${label}": expected shape [${wanted}], got [${extents.join(", ")}]`);
+    }
+  }
+  for (const extent of extents) checkInteger(`${label}.shape`, extent, 1);
+  if (data.length !== sizeOf(extents)) {
+    throw new RangeError(
+      `"${label}": expected ${sizeOf(extents)} elements for shape [${extents.join(", ")}], got ${data.length}`,
+    );
+  }
+  checkFinite(label, data, extents);
+  return { data, shape: extents };
+}
+
+/** Throws RangeError naming the first non-finite element. */
+export function checkFinite(label: string, data: RealArray, shape: readonly number[]): void {
+  for (let at = 0; at < data.length; at++) {
+    if (Number.isFinite(data[at])) continue;
+    const index: number[] = [];
+    for (let axis = shape.length - 1, rest = at; axis >= 0; axis--) {
+      index.unshift(rest % shape[axis]);
+      rest = Math.floor(rest / shape[axis]);
+    }
+    throw new RangeError(`"${label}": expected finite numbers, got ${data[at]} at [${index.join(", ")}]`);
+  }
+}
+
+export function throwIfAborted(signal: AbortSignalLike | undefined): void {
+  if (!signal?.aborted) return;
+  if (signal.reason !== undefined) throw signal.reason;
+  throw Object.assign(new Error("the operation was aborted"), { name: "AbortError" });
+}
+
+export function throwIfDisposed(what: string, disposed: boolean): void {
+  if (disposed) throw new DeviceError(`this ${what} was disposed of; make a new one`);
+}

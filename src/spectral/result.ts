@@ -1,0 +1,57 @@
+// What a spectral solver returns, and what it is asked.
+import type { AbortSignalLike } from "../platform.js";
+import type { Tensor, TensorLike } from "../tensor.js";
+
+export interface SpectralNormOptions {
+  /** Golub–Kahan–Lanczos bidiagonalization (default), or power iteration on JᵀJ. */
+  method?: "lanczos" | "power";
+  /** Relative accuracy asked of sigma; default 1e-4 in f32, 1e-8 in f64. */
+  rtol?: number;
+  /** Default 100 for lanczos, 1000 for power; one step is one J and one Jᵀ application. */
+  maxSteps?: number;
+  /** Go on until upper/lower − 1 is at most this. */
+  bracket?: number;
+  /** Default 0, so that a run repeats; the probability of `upper` is over seeds. */
+  seed?: number;
+  /** A guess of inShape, normalised and added to the random unit vector (MATH 10.2b). */
+  start?: TensorLike;
+  /** Of `upper`; default 1e-6. */
+  failureProbability?: number;
+  signal?: AbortSignalLike;
+  onProgress?: (event: SpectralNormProgress) => void;
+}
+
+export interface SpectralNormProgress {
+  readonly type: "step";
+  readonly step: number;
+  readonly maxSteps: number;
+  readonly sigma: number;
+}
+
+export type SpectralNormStatus = "converged" | "step-limit" | "precision-limit" | "zero-operator" | "breakdown";
+
+export interface SpectralNorm {
+  sigma: number;
+  /** ‖J v‖/‖v‖ at the returned vector, less the rounding allowance of MATH 10.4. */
+  lower: number;
+  /** Holds with probability ≥ 1 − failureProbability over seeds (MATH 10.2, 10.2b, 10.2c); always finite. */
+  upper: number;
+  failureProbability: number;
+  /** Whether `lower` was computed in f64. */
+  certified: boolean;
+  status: SpectralNormStatus;
+  message: string;
+  /** One step is one J and one Jᵀ application. */
+  steps: number;
+  /** J and Jᵀ applications. */
+  applications: number;
+  /** ‖Jᵀ left − sigma·right‖ (with J right = sigma·left). */
+  residual: number;
+  /** The estimate after each step. */
+  history: Float64Array;
+  seed: number;
+  /** Unit vector of outShape with ⟨left, J right⟩ = sigma. */
+  left: Tensor;
+  /** Unit vector of inShape. */
+  right: Tensor;
+}

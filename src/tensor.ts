@@ -1,0 +1,28 @@
+// A tensor is plain data: a typed array and its shape, row-major.
+
+export type RealArray = Float32Array | Float64Array;
+
+/** Row-major data with its shape. Results are new tensors that the caller owns. */
+export interface Tensor {
+  data: RealArray;
+  shape: number[];
+}
+
+/** What is accepted wherever a tensor is taken: `dims` is the spelling of transformers.js and onnxruntime. */
+export type TensorLike = Tensor | { readonly data: RealArray; readonly dims: readonly number[] };
+
+/**
+ * A tensor over `data` (not copied).
+ * @example
+ * tensor(new Float32Array([1, 2, 3, 4]), [2, 2])
+ */
+export function tensor(data: RealArray, shape: number[]): Tensor {
+  return { data, shape };
+}
+
+/** The number of elements of a shape; 1 for a scalar. */
+export function sizeOf(shape: readonly number[]): number {
+  let size = 1;
+  for (const extent of shape) size *= extent;
+  return size;
+}
