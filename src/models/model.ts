@@ -57,7 +57,7 @@ export interface Model {
     windows: readonly (readonly number[])[],
     options: { layers: readonly number[]; signal?: AbortSignalLike },
   ): AsyncIterable<{ layer: number; attention: Attention; inputs: Tensor[] }>;
-  /** The attention layer of block `layer`, ready once its weights were read; the caller disposes of it. */
-  attention(layer: number): Promise<Attention>;
+  /** The attention layer of block `layer`; its weights are read at its first use. The caller disposes of it. */
+  attention(layer: number): Attention;
   dispose(): void;
 }
