@@ -1,0 +1,123 @@
+// Random ragged attention layers with an input, for properties.
+import fc from "fast-check";
+import type { AttentionSpec, Mask } from "../../src/attention/spec.js";
+import { Random } from "../../src/random.js";
+import { sizeOf, type Tensor, tensor } from "../../src/tensor.js";
+
+export interface AttentionCase {
+  spec: AttentionSpec;
+  n: number;
+  dIn: number;
+  dOut: number;
+  /** [n, dIn] */
+  x: Tensor;
+  /** A direction [n, dIn] and a cotangent [n, dOut]. */
+  u: Tensor;
+  g: Tensor;
+}
+
+export interface CaseOptions {
+  /** Default "dot-product". */
+  kind?: "dot-product" | "l2";
+  maxTokens?: number;
+  maxWidth?: number;
+  maxHeads?: number;
+}
+
+/** Every mask, at n tokens. */
+export function masks(n: number): fc.Arbitrary<Mask> {
+  const reach = fc.oneof(fc.nat(n), fc.constant(Number.POSITIVE_INFINITY));
+  const simple = fc.oneof(
+    fc.constantFrom<Mask>("none", "causal"),
+    fc.record({ window: fc.record({ left: reach, right: reach }) }),
+    fc.record({
+      chunk: fc.record(
+        { size: fc.integer({ min: 1, max: n }), left: fc.nat(2), right: fc.nat(2) },
+        { requiredKeys: ["size"] },
+      ),
+    }),
+    fc
+      .array(fc.nat(3), { minLength: n * n, maxLength: n * n })
+      .map((bits) => ({ allowed: Uint8Array.from(bits, (bit) => (bit > 0 ? 1 : 0)) })),
+  );
+  return fc.oneof(
+    { weight: 4, arbitrary: simple },
+    { weight: 1, arbitrary: fc.record({ all: fc.array(simple, { minLength: 1, maxLength: 3 }) }) },
+  );
+}
+
+/** Layers of every width, grouping, bias, mask and rope, at logits of order one. */
+export function attentionCases(options: CaseOptions = {}): fc.Arbitrary<AttentionCase> {
+  const { kind = "dot-product", maxTokens = 20, maxWidth = 20, maxHeads = 4 } = options;
+  return fc
+    .record({
+      n: fc.integer({ min: 1, max: maxTokens }),
+      dIn: fc.integer({ min: 1, max: maxWidth }),
+      dOut: fc.integer({ min: 1, max: maxWidth }),
+      groups: fc.integer({ min: 1, max: maxHeads }),
+      headsPerGroup: fc.integer({ min: 1, max: maxHeads }),
+      halfHead: fc.integer({ min: 1, max: Math.max(1, Math.floor(maxWidth / 4)) }),
+      oddHead: fc.boolean(),
+      dValue: fc.integer({ min: 1, max: Math.max(1, Math.floor(maxWidth / 2)) }),
+      biases: fc.boolean(),
+      outputMap: fc.boolean(),
+      rope: fc.constantFrom(undefined, 100, 10000),
+      scale: fc.constantFrom(undefined, 0.3),
+      tied: fc.boolean(),
+      tiedValue: fc.boolean(),
+      seed: fc.nat(),
+    })
+    .chain((drawn) => masks(drawn.n).map((mask) => attentionCase(kind, { ...drawn, mask, maxHeads })));
+}
+
+interface Drawn {
+  n: number;
+  dIn: number;
+  dOut: number;
+  groups: number;
+  headsPerGroup: number;
+  halfHead: number;
+  oddHead: boolean;
+  dValue: number;
+  biases: boolean;
+  outputMap: boolean;
+  rope?: number;
+  scale?: number;
+  tied: boolean;
+  tiedValue: boolean;
+  seed: number;
+  mask: Mask;
+  maxHeads: number;
+}
+
+function attentionCase(kind: "dot-product" | "l2", drawn: Drawn): AttentionCase {
+  const { n, dIn, biases, dValue, mask, scale, maxHeads } = drawn;
+  const tied = kind === "l2" && drawn.tied;
+  const kvHeads = Math.min(drawn.groups, maxHeads);
+  const heads = tied ? kvHeads : kvHeads * Math.min(drawn.headsPerGroup, Math.floor(maxHeads / kvHeads));
+  const rope = kind === "dot-product" && drawn.rope !== undefined ? { base: drawn.rope } : undefined;
+  const dHead = 2 * drawn.halfHead - (drawn.oddHead && !rope ? 1 : 0);
+  const tiedValue = tied && drawn.tiedValue;
+  const random = new Random(drawn.seed);
+  const gaussian = (shape: number[], std: number) =>
+    tensor(random.fillGaussian(new Float64Array(sizeOf(shape)), std), shape);
+  const linear = (from: number, to: number, bias = biases) => ({
+    weight: gaussian([from, to], 1 / Math.sqrt(from)),
+    ...(bias ? { bias: gaussian([to], 0.5) } : {}),
+  });
+  const dOut = drawn.outputMap ? drawn.dOut : heads * dValue;
+  const spec: AttentionSpec = {
+    kind,
+    heads,
+    kvHeads,
+    query: linear(dIn, heads * dHead, biases && !tiedValue),
+    ...(tied ? {} : { key: linear(dIn, kvHeads * dHead) }),
+    value: linear(dIn, kvHeads * dValue),
+    ...(drawn.outputMap ? { output: linear(heads * dValue, dOut) } : {}),
+    ...(tiedValue ? { tiedValue } : {}),
+    ...(scale === undefined ? {} : { scale }),
+    mask,
+    ...(rope ? { rope } : {}),
+  };
+  return { spec, n, dIn, dOut, x: gaussian([n, dIn], 1.5), u: gaussian([n, dIn], 1), g: gaussian([n, dOut], 1) };
+}
