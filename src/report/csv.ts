@@ -1,0 +1,30 @@
+// The rows of a report as comma-separated values (RFC 4180), numbers in full precision.
+import type { Report, Row } from "../analysis/report.js";
+
+const columns = [
+  "layer",
+  "n",
+  "sample",
+  "start",
+  "sigma",
+  "lower",
+  "upper",
+  "failureProbability",
+  "status",
+  "steps",
+  "applications",
+  "radius",
+  "seed",
+  "error",
+] as const satisfies readonly (keyof Row)[];
+
+/** A header line and one line a row, ended by CRLF; a failed row has empty fields and its error in the last. */
+export function toCSV(report: Report): string {
+  const lines = [columns, ...report.rows.map((row) => columns.map((column) => row[column]))];
+  return lines.map((cells) => `${cells.map(field).join(",")}\r\n`).join("");
+}
+
+function field(value: string | number | null | undefined): string {
+  const text = String(value ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,28 @@
+// report.json: a report as text. `parseReport` reads it back.
+import type { Report } from "../analysis/report.js";
+
+/**
+ * Deterministic: the same report gives the same bytes. One row a line, so that two reports can be compared by diff.
+ * @throws RangeError if a row or fit holds a number that JSON cannot, which a report of `sweep` never does
+ */
+export function toJSON(report: Report): string {
+  const list = (entries: readonly unknown[]) =>
+    entries.length === 0
+      ? "[]"
+      : `[\n${entries.map((entry) => `    ${JSON.stringify(entry, finite)}`).join(",\n")}\n  ]`;
+  const provenance = JSON.stringify(report.provenance, finite, 2).replaceAll("\n", "\n  ");
+  return [
+    "{",
+    `  "provenance": ${provenance},`,
+    `  "rows": ${list(report.rows)},`,
+    `  "fits": ${list(report.fits)},`,
+    `  "complete": ${report.complete}`,
+    "}",
+    "",
+  ].join("\n");
+}
+
+function finite(key: string, value: unknown): unknown {
+  if (typeof value !== "number" || Number.isFinite(value)) return value;
+  throw new RangeError(`"${key}": expected a finite number in a report, got ${value}`);
+}

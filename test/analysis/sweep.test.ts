@@ -1,0 +1,189 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
+import { assembleReport, type Provenance, type Row } from "../../src/analysis/report.js";
+import { type Measure, type SweepEvent, type SweepOptions, sweep } from "../../src/analysis/sweep.js";
+import { deriveSeed } from "../../src/random.js";
+import { version } from "../../src/version.js";
+import { fakeMeasure, fakeModel, runtimeInfo } from "./fakes.js";
+
+const text = "The quick brown fox jumps over the lazy dog, and then sleeps in the sun for the whole of the afternoon.";
+
+describe("sweep", () => {
+  it("measures layers × lengths × samples in that order, each from token s·n", async () => {
+    const report = await sweep(fakeModel(), { text, layers: [2, 0], lengths: [8, 4], samples: 3 }, fakeMeasure);
+    expect(report.complete).toBe(true);
+    expect(report.rows.map(({ layer, n, sample, start }) => [layer, n, sample, start])).toEqual(
+      [0, 2].flatMap((layer) => [8, 4].flatMap((n) => [0, 1, 2].map((sample) => [layer, n, sample, sample * n]))),
+    );
+    const row = report.rows.find((row) => row.layer === 2 && row.n === 4 && row.sample === 1)!;
+    expect(row).toMatchObject({ sigma: 6, lower: 5.994, upper: 6.0600000000000005, failureProbability: 1e-6 });
+    expect(row).toMatchObject({ status: "converged", steps: 9, applications: 18 });
+    const codes = Array.from(text.slice(4, 8), (letter) => letter.charCodeAt(0) + 1);
+    expect(row.radius).toBeCloseTo(Math.hypot(Math.max(...codes), 2), 10);
+  });
+
+  it("fits sigma against n for each layer", async () => {
+    const { fits } = await sweep(fakeModel(), { text, lengths: [2, 8, 32], samples: 2, layers: [0, 3] }, fakeMeasure);
+    expect(fits.map(({ layer }) => layer)).toEqual([0, 3]);
+    expect(fits[1].exponent).toBeCloseTo(0.5, 10);
+    expect(fits[1].constant).toBeCloseTo(4, 10);
+    expect(fits[1].points).toBe(6);
+  });
+
+  it("derives one seed a row from the seed, the layer, the length and the sample", async () => {
+    const options = { text, layers: [0, 1], lengths: [2, 4], samples: 2, seed: 5 };
+    const { rows } = await sweep(fakeModel(), options, fakeMeasure);
+    for (const row of rows) expect(row.seed).toBe(deriveSeed(5, row.layer, row.n, row.sample));
+    expect(new Set(rows.map(({ seed }) => seed)).size).toBe(rows.length);
+    const alone = await sweep(fakeModel(), { ...options, layers: [1], lengths: [4] }, fakeMeasure);
+    expect(alone.rows).toEqual(rows.filter(({ layer, n }) => layer === 1 && n === 4));
+  });
+
+  it("hands rtol, bracket, seed and signal to the measurement", async () => {
+    const { signal } = new AbortController();
+    const seen: unknown[] = [];
+    const measure: Measure = (layer, x, options) => {
+      seen.push(options);
+      return fakeMeasure(layer, x, options);
+    };
+    await sweep(
+      fakeModel(),
+      { text, layers: [0], lengths: [4], samples: 1, rtol: 1e-3, bracket: 0.1, signal },
+      measure,
+    );
+    expect(seen).toEqual([{ signal, rtol: 1e-3, bracket: 0.1, seed: deriveSeed(0, 0, 4, 0) }]);
+  });
+
+  it("gives a layer's rows before it walks on to the next layer", async () => {
+    const log: string[] = [];
+    const onProgress = (event: SweepEvent) => log.push(event.type === "row" ? `row ${event.row.layer}` : event.type);
+    await sweep(fakeModel({ log }), { text, layers: [0, 3], lengths: [4], samples: 2, onProgress }, fakeMeasure);
+    expect(log).toEqual(["start", "weights 0", "row 0", "row 0", "weights 3", "row 3", "row 3"]);
+  });
+
+  it("takes windows around a short text and says so", async () => {
+    const tokens = [10, 20, 30, 40, 50];
+    const { rows, provenance } = await sweep(
+      fakeModel(),
+      { tokens, layers: [0], lengths: [4], samples: 3 },
+      fakeMeasure,
+    );
+    expect(rows.map(({ start }) => start)).toEqual([0, 4, 3]);
+    expect(rows.map(({ radius }) => radius)).toEqual([41, 51, 51]);
+    expect(provenance.input.wrapped).toMatch(/5 tokens.*3 windows of 4 tokens need 12/);
+  });
+
+  it("counts the beginning-of-sequence token among the n", async () => {
+    const tokens = [10, 20, 30, 40];
+    const options = { tokens, layers: [0], lengths: [1, 2], samples: 2, bos: true };
+    const { rows, provenance } = await sweep(fakeModel({ bosToken: 99 }), options, fakeMeasure);
+    expect(rows.map(({ n, radius }) => [n, radius])).toEqual([
+      [1, 100],
+      [1, 100],
+      [2, 100],
+      [2, 100],
+    ]);
+    expect(provenance.input.wrapped).toBeNull();
+    const none = { ...fakeModel(), config: { ...fakeModel().config, bosToken: undefined } };
+    await expect(sweep(none, options, fakeMeasure)).rejects.toThrow("beginning-of-sequence");
+  });
+
+  it("records what the numbers depend on, and no clock", async () => {
+    const options = { text, layers: [0], lengths: [4], samples: 1, rtol: 1e-3, runtime: { info: runtimeInfo } };
+    const { provenance } = await sweep(fakeModel(), options, fakeMeasure);
+    expect(provenance).toEqual({
+      howsmooth: version,
+      model: {
+        source: "fake",
+        files: { "config.json": "ab".repeat(32) },
+        architecture: "gpt2",
+        layers: 4,
+        width: 3,
+        heads: 1,
+        kvHeads: 1,
+        vocabulary: 1000,
+        context: 64,
+      },
+      runtime: runtimeInfo,
+      input: { kind: "text", sha256: createHash("sha256").update(text).digest("hex"), tokens: 103, wrapped: null },
+      options: { layers: [0], lengths: [4], samples: 1, seed: 0, rtol: 1e-3, bracket: null, bos: false },
+    } satisfies Provenance);
+    const dated = await sweep(fakeModel(), { ...options, date: "2024-01-01" }, fakeMeasure);
+    expect(dated.provenance.date).toBe("2024-01-01");
+  });
+
+  it("records a failing row with its error and goes on", async () => {
+    const measure: Measure = async (layer, x, options) => {
+      if (x.shape[0] === 4) throw new RangeError('"x": expected finite numbers, got NaN at [0, 1]');
+      return fakeMeasure(layer, x, options);
+    };
+    const { rows, complete } = await sweep(fakeModel(), { text, layers: [1], lengths: [2, 4, 8], samples: 1 }, measure);
+    expect(complete).toBe(true);
+    expect(rows.map(({ status }) => status)).toEqual(["converged", "failed", "converged"]);
+    expect(rows[1]).toMatchObject({ sigma: null, lower: null, upper: null, steps: null, n: 4 });
+    expect(rows[1].error).toBe('"x": expected finite numbers, got NaN at [0, 1]');
+    expect(rows[1].radius).toBeGreaterThan(0);
+  });
+
+  it("rejects with the signal's reason, in the middle of a row too; the rows so far were delivered", async () => {
+    const reason = new Error("enough");
+    for (const abortDuring of ["onProgress", "measure"]) {
+      const controller = new AbortController();
+      const rows: Row[] = [];
+      let provenance: Provenance | undefined;
+      const onProgress = (event: SweepEvent) => {
+        if (event.type === "start") provenance = event.provenance;
+        else rows.push(event.row);
+        if (rows.length === 3 && abortDuring === "onProgress") controller.abort(reason);
+      };
+      const measure: Measure = async (layer, x, options) => {
+        if (rows.length === 3 && abortDuring === "measure") {
+          controller.abort(reason);
+          throw options.signal!.reason;
+        }
+        return fakeMeasure(layer, x, options);
+      };
+      const options = { text, lengths: [2, 4], samples: 2, onProgress, signal: controller.signal };
+      await expect(sweep(fakeModel(), options, measure)).rejects.toBe(reason);
+      expect(rows).toHaveLength(3);
+      expect(assembleReport(provenance!, rows, false)).toMatchObject({ complete: false, rows: [{}, {}, {}] });
+    }
+  });
+
+  it("lets timers and signals of the host run between rows", async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("from a timer")), 5);
+    const options = { text, lengths: [2], samples: 10000, signal: controller.signal };
+    await expect(sweep(fakeModel(), options, fakeMeasure)).rejects.toThrow("from a timer");
+  });
+
+  const wrong: [string, Partial<SweepOptions> & Record<string, unknown>, RegExp][] = [
+    ["neither text nor tokens", { text: undefined }, /either "text" or "tokens"/],
+    ["both text and tokens", { tokens: [1] }, /either "text" or "tokens"/],
+    ["an empty text", { text: " \n" }, /"text": expected some text/],
+    ["an empty array of tokens", { text: undefined, tokens: [] }, /"tokens": expected at least one token/],
+    ["a token out of the vocabulary", { text: undefined, tokens: [1, 1000] }, /"tokens\[1\]".*0 to 999, got 1000/],
+    ["a layer out of range", { layers: [4] }, /"layers\[0\]": expected an integer from 0 to 3, got 4/],
+    ["a layer twice", { layers: [1, 1] }, /"layers".*1 twice/],
+    ["no layers", { layers: [] }, /"layers"/],
+    ["no lengths", { lengths: undefined }, /"lengths": expected an array/],
+    ["a length beyond the context", { lengths: [4, 65] }, /"lengths\[1\]": expected an integer from 1 to 64, got 65/],
+    ["a length of zero", { lengths: [0] }, /"lengths\[0\]"/],
+    ["no samples", { samples: 0 }, /"samples"/],
+    ["a seed that is no integer", { seed: 0.5 }, /"seed"/],
+    ["rtol of zero", { rtol: 0 }, /"rtol"/],
+    ["a negative bracket", { bracket: -1 }, /"bracket"/],
+    ["bos that is no boolean", { bos: "yes" as never }, /"bos"/],
+  ];
+  it.each(wrong)("refuses %s before any work", async (_, change, message) => {
+    const log: string[] = [];
+    const options = { text, lengths: [4], samples: 1, ...change };
+    await expect(sweep(fakeModel({ log }), options, fakeMeasure)).rejects.toThrow(message);
+    expect(log).toEqual([]);
+  });
+});
+
+it("the version is package.json's", () => {
+  expect(version).toBe(packageJson.version);
+});
