@@ -1,5 +1,9 @@
 // The runtime: one device, and the layers made on it.
 import type { AttentionSpec, Linear } from "./attention/spec.js";
+import { checkInteger, checkKeys, checkOneOf } from "./check.js";
+import type { KernelSource } from "./device/wasm/kernels.js";
+import { WasmRuntime } from "./device/wasm/runtime.js";
+import { DeviceError } from "./errors.js";
 import type { Layer, LinearizableLayer } from "./layer.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
@@ -39,4 +43,48 @@ export interface Runtime {
   /** GELU (erf or tanh form) or SiLU of every element of x (MATH 3). */
   activate(kind: Activation, x: TensorLike): Promise<Tensor>;
   dispose(): void;
+}
+
+export interface RuntimeOptions {
+  /** Default "auto": WebGPU where it can be had and dtype is f32, else WASM with `info.reason`. */
+  device?: "auto" | "webgpu" | "wasm";
+  /** Default "f32". */
+  dtype?: "f32" | "f64";
+  /** WASM worker threads, default 1. */
+  threads?: number | "auto";
+  /** Overrides the embedded WASM: a compiled module, its bytes, or where to fetch it. */
+  kernels?: KernelSource;
+  gpu?: object;
+  gpuDevice?: object;
+  allowSoftware?: boolean;
+  /** Bytes of device memory that this runtime may hold; default what the device can give. */
+  memoryLimit?: number;
+}
+
+const OPTIONS = ["device", "dtype", "threads", "kernels", "gpu", "gpuDevice", "allowSoftware", "memoryLimit"];
+const NO_WEBGPU = "WebGPU is not implemented in this version";
+
+/**
+ * A runtime on the best device that can be had.
+ * @throws DeviceError where an explicit device cannot be had; only "auto" falls back, and says why in `info.reason`.
+ * @example
+ * const runtime = await createRuntime({ dtype: "f64" });
+ * runtime.info.device; // "wasm"
+ */
+export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+  checkKeys("options", options, OPTIONS);
+  const requested = checkOneOf("device", options.device ?? "auto", ["auto", "webgpu", "wasm"]);
+  const dtype = checkOneOf("dtype", options.dtype ?? "f32", ["f32", "f64"]);
+  const { threads = 1, memoryLimit } = options;
+  if (threads !== "auto" && checkInteger("threads", threads, 1) > 1) {
+    throw new DeviceError(
+      `"threads": ${threads} threads are not available in this version; leave it out, or ask for 1`,
+    );
+  }
+  if (memoryLimit !== undefined) checkInteger("memoryLimit", memoryLimit, 0);
+  if (requested === "webgpu") {
+    throw new DeviceError(`"device": "webgpu" cannot be had: ${NO_WEBGPU}; use device "wasm" or "auto"`);
+  }
+  const reason = requested === "auto" ? NO_WEBGPU : undefined;
+  return WasmRuntime.create({ requested, reason, dtype, kernels: options.kernels, memoryLimit });
 }

@@ -1,0 +1,501 @@
+// Self-attention at one input, in the transposed layout: queries are columns.
+//
+// Scores, probabilities and their derivatives live in panels of NR queries, [key][NR], so that the softmax runs down
+// columns without horizontal sums, and one product's result is the next one's operand. A tile is MR keys × NR queries;
+// tiles that the mask rules out are neither computed nor stored. The scale is folded into the query weights.
+import { exp } from "./math";
+import { multiply, packStrips, stripTile } from "./gemm";
+import { LANES, MR, NR, ROW, splat, WORD } from "./simd";
+
+/** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
+@unmanaged export class Layer {
+  dIn: i32;
+  dOut: i32;
+  heads: i32;
+  kvHeads: i32;
+  dHead: i32;
+  dValue: i32;
+  channels: i32;
+  /** Strips of Wᵀ [channels × dIn] and of W [dIn × channels], with the bias of the channels. */
+  project: usize;
+  bias: usize;
+  projectBack: usize;
+  /** Strips of W_Oᵀ [dOut × heads·dValue] and of W_O, with its bias; all 0 without an output map. */
+  output: usize;
+  outputBias: usize;
+  outputBack: usize;
+}
+
+/** A mask's tiles: 0 ruled out, 1 partly allowed, 2 wholly allowed. */
+export const RULED_OUT: u8 = 0;
+const WHOLE: u8 = 2;
+
+/**
+ * A layer at one input of n tokens. Queries are taken in groups of `groupPanels` panels; group g keeps its
+ * probabilities for the strips of keys [groupFirst[g], groupEnd[g]), panels one after the other, at groupOffset[g].
+ */
+@unmanaged export class Primal {
+  layer: Layer;
+  n: i32;
+  panels: i32;
+  strips: i32;
+  groups: i32;
+  groupPanels: i32;
+  /** u8 [panels][strips]. */
+  tiles: usize;
+  /** Real [panels·NR]: query i may attend to keys lo[i] ≤ j < hi[i], and where `allowed` is set, allowed[i·n + j]. */
+  lo: usize;
+  hi: usize;
+  allowed: usize;
+  /** cos and sin, panels of [dHead/2][NR] each, or 0. */
+  cos: usize;
+  sin: usize;
+  groupFirst: usize;
+  groupEnd: usize;
+  groupOffset: usize;
+  /** Bytes of one head's probabilities. */
+  headBytes: usize;
+  probabilities: usize;
+  /** The input and the projected channels, in panels. */
+  x: usize;
+  qkv: usize;
+  /** Heads' outputs before the output map, in panels of heads·dValue rows. */
+  o: usize;
+  /** [kvHead][strip][2·dHead][MR]: keys by strip in the first half; the second is the JVP's, for their tangents. */
+  keyStrips: usize;
+  /** [kvHead][strip][dValue][MR]. */
+  valueStrips: usize;
+  /** [kvHead][strip of channels][key][MR], keys padded to whole strips. */
+  keyChannels: usize;
+  valueChannels: usize;
+  /** [head][panel of channels][token][NR]. */
+  queryRows: usize;
+  // Work space of one application.
+  dqkv: usize;
+  dO: usize;
+  dValueChannels: usize;
+  queryPanels: usize;
+  scores: usize;
+  gradientRows: usize;
+  gradientKeys: usize;
+  gradientValues: usize;
+  /** The largest |score| that was attended to. */
+  maxScore: f64;
+}
+
+// @ts-ignore: decorator
+@inline
+export function strips(count: i32): i32 {
+  return (count + MR - 1) / MR;
+}
+
+// @ts-ignore: decorator
+@inline
+export function panels(count: i32): i32 {
+  return (count + NR - 1) / NR;
+}
+
+// @ts-ignore: decorator
+@inline
+export function tileAt(s: Primal, panel: i32, strip: i32): u8 {
+  return load<u8>(s.tiles + <usize>(panel * s.strips + strip));
+}
+
+/** The end of the run of tiles that are not ruled out, from `strip` on. */
+export function runEnd(s: Primal, panel: i32, strip: i32, end: i32): i32 {
+  while (strip < end && tileAt(s, panel, strip) != RULED_OUT) strip++;
+  return strip;
+}
+
+// @ts-ignore: decorator
+@inline
+export function firstStrip(s: Primal, group: i32): i32 {
+  return load<i32>(s.groupFirst + (<usize>group << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+export function endStrip(s: Primal, group: i32): i32 {
+  return load<i32>(s.groupEnd + (<usize>group << 2));
+}
+
+/** Bytes between the panels of a group's probabilities. */
+// @ts-ignore: decorator
+@inline
+export function groupStride(s: Primal, group: i32): usize {
+  return <usize>((endStrip(s, group) - firstStrip(s, group)) * MR) * ROW;
+}
+
+// @ts-ignore: decorator
+@inline
+export function probabilitiesOf(s: Primal, head: i32, group: i32): usize {
+  return s.probabilities + <usize>head * s.headBytes + load<u32>(s.groupOffset + (<usize>group << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+export function groupEndPanel(s: Primal, group: i32): i32 {
+  return min((group + 1) * s.groupPanels, s.panels);
+}
+
+/** First channel of a head's queries, a group's keys and a group's values. */
+// @ts-ignore: decorator
+@inline
+export function queryChannel(l: Layer, head: i32): i32 {
+  return head * l.dHead;
+}
+// @ts-ignore: decorator
+@inline
+export function keyChannel(l: Layer, kv: i32): i32 {
+  return (l.heads + kv) * l.dHead;
+}
+// @ts-ignore: decorator
+@inline
+export function valueChannel(l: Layer, kv: i32): i32 {
+  return (l.heads + l.kvHeads) * l.dHead + kv * l.dValue;
+}
+// @ts-ignore: decorator
+@inline
+export function kvHeadOf(l: Layer, head: i32): i32 {
+  return (head * l.kvHeads) / l.heads;
+}
+
+/** Copies rows [first, first + count) of panels of `rows` rows into strips over tokens: [strip][count (of stride)][MR]. */
+export function tokenStrips(
+  n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize, stride: i32,
+): void {
+  const panelBytes = <usize>rows * ROW;
+  const total = strips(n) * MR;
+  for (let j = 0; j < total; j++) {
+    const strip = j / MR;
+    let to = dst + <usize>(strip * stride * MR + (j - strip * MR)) * WORD;
+    if (j < n) {
+      let from = src + <usize>(j / NR) * panelBytes + <usize>first * ROW + <usize>(j & (NR - 1)) * WORD;
+      for (let c = 0; c < count; c++) {
+        store<Real>(to, load<Real>(from));
+        from += ROW;
+        to += <usize>MR * WORD;
+      }
+    } else {
+      for (let c = 0; c < count; c++) {
+        store<Real>(to, 0);
+        to += <usize>MR * WORD;
+      }
+    }
+  }
+}
+
+/** Copies rows [first, first + count) of panels of `rows` rows into strips over channels: [strip][token][MR]. */
+export function channelStrips(n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize): void {
+  const panelBytes = <usize>rows * ROW;
+  const total = strips(n) * MR;
+  for (let c = 0; c < strips(count) * MR; c++) {
+    const strip = c / MR;
+    let to = dst + <usize>(strip * total * MR + (c - strip * MR)) * WORD;
+    for (let j = 0; j < total; j += NR) {
+      const from = src + <usize>(j / NR) * panelBytes + <usize>(first + c) * ROW;
+      const tokens = min(NR, total - j);
+      for (let t = 0; t < tokens; t++) {
+        store<Real>(to, c < count && j + t < n ? load<Real>(from + <usize>t * WORD) : 0);
+        to += <usize>MR * WORD;
+      }
+    }
+  }
+}
+
+/** Copies rows [first, first + count) of panels of `rows` rows into panels over channels: [panel][token][NR]. */
+export function channelPanels(n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize): void {
+  const panelBytes = <usize>rows * ROW;
+  const total = panels(n) * NR;
+  for (let c = 0; c < panels(count) * NR; c++) {
+    let to = dst + <usize>((c / NR) * total * NR + (c & (NR - 1))) * WORD;
+    for (let j = 0; j < total; j += NR) {
+      const from = src + <usize>(j / NR) * panelBytes + <usize>(first + c) * ROW;
+      for (let t = 0; t < NR; t++) {
+        store<Real>(to, c < count && j + t < n ? load<Real>(from + <usize>t * WORD) : 0);
+        to += ROW;
+      }
+    }
+  }
+}
+
+/** Adds bias[row] to every token of panels of `rows` rows. */
+export function addBias(tokenPanels: i32, rows: i32, at: usize, bias: usize): void {
+  for (let p = 0; p < tokenPanels; p++) {
+    for (let r = 0; r < rows; r++) {
+      const b = v128.load_splat<Real>(bias + <usize>r * WORD);
+      v128.store(at, v128.add<Real>(v128.load(at), b));
+      v128.store(at, v128.add<Real>(v128.load(at, 16), b), 16);
+      at += ROW;
+    }
+  }
+}
+
+/** Rotates the pairs (c, c + dHead/2) of `count` heads from channel `first` on, backwards for the adjoint (MATH 1, 3). */
+export function rotate(s: Primal, at: usize, first: i32, count: i32, backwards: bool): void {
+  const l = s.layer;
+  const half = l.dHead >> 1;
+  const span = <usize>half * ROW;
+  for (let p = 0; p < s.panels; p++) {
+    const cos = s.cos + <usize>p * span;
+    const sin = s.sin + <usize>p * span;
+    for (let h = 0; h < count; h++) {
+      let a = at + <usize>(p * l.channels + first + h * l.dHead) * ROW;
+      for (let offset: usize = 0; offset < span; offset += 16) {
+        const c = v128.load(cos + offset);
+        let w = v128.load(sin + offset);
+        if (backwards) w = v128.neg<Real>(w);
+        const x = v128.load(a);
+        const y = v128.load(a + span);
+        v128.store(a, v128.sub<Real>(v128.mul<Real>(x, c), v128.mul<Real>(y, w)));
+        v128.store(a + span, v128.add<Real>(v128.mul<Real>(x, w), v128.mul<Real>(y, c)));
+        a += 16;
+      }
+    }
+  }
+}
+
+/**
+ * The score products of a group over k channels: dst[panel][key][NR] = strips·right, over the tiles that the mask
+ * leaves. Strips are `leftRows` ≥ k steps long.
+ */
+export function scoreTiles(
+  s: Primal, group: i32, k: i32, left: usize, leftRows: i32, right: usize, rightPanel: usize, dst: usize,
+): void {
+  const s0 = firstStrip(s, group), s1 = endStrip(s, group);
+  const p0 = group * s.groupPanels, p1 = groupEndPanel(s, group);
+  const stride = groupStride(s, group);
+  for (let strip = s0; strip < s1; strip++) {
+    const a = left + <usize>(strip * leftRows * MR) * WORD;
+    const row = <usize>((strip - s0) * MR) * ROW;
+    for (let p = p0; p < p1; p++) {
+      if (tileAt(s, p, strip) == RULED_OUT) continue;
+      const at = <usize>(p - p0);
+      stripTile(k, a, right + at * rightPanel, dst + at * stride + row, ROW, false);
+    }
+  }
+}
+
+/** Strips of keys whose values share the second-level cache. */
+const KEY_STRIPS: i32 = 64;
+
+/** dst[panel][channel][NR] += channel strips · src[panel][key][NR], summed over the keys that the mask leaves. */
+export function addOverKeys(
+  s: Primal, group: i32, channels: i32, left: usize, src: usize, dst: usize, dstPanel: usize,
+): void {
+  const s0 = firstStrip(s, group), s1 = endStrip(s, group);
+  const p0 = group * s.groupPanels, p1 = groupEndPanel(s, group);
+  const stride = groupStride(s, group);
+  const keys = s.strips * MR;
+  for (let first = s0; first < s1; first += KEY_STRIPS) {
+    const last = min(s1, first + KEY_STRIPS);
+    for (let p = p0; p < p1; p++) {
+      const from = src + <usize>(p - p0) * stride;
+      const to = dst + <usize>(p - p0) * dstPanel;
+      let strip = first;
+      while (true) {
+        while (strip < last && tileAt(s, p, strip) == RULED_OUT) strip++;
+        if (strip == last) break;
+        const end = runEnd(s, p, strip, last);
+        const a = left + <usize>(strip * MR * MR) * WORD;
+        addRun(channels, (end - strip) * MR, a, keys, from + <usize>((strip - s0) * MR) * ROW, to);
+        strip = end;
+      }
+    }
+  }
+}
+
+/** Zeroes `rows` rows of the panels of a group. */
+export function clearGroup(s: Primal, group: i32, at: usize, rows: i32, panelBytes: usize): void {
+  for (let p = group * s.groupPanels; p < groupEndPanel(s, group); p++) {
+    memory.fill(at, 0, <usize>rows * ROW);
+    at += panelBytes;
+  }
+}
+
+/** One panel of C += A·B where A's strips are `keys` steps long and only `count` steps of them are used. */
+function addRun(m: i32, count: i32, a: usize, keys: i32, b: usize, c: usize): void {
+  const stripBytes = <usize>(keys * MR) * WORD;
+  let row = 0;
+  for (; row + MR <= m; row += MR) {
+    stripTile(count, a, b, c, ROW, true);
+    a += stripBytes;
+    c += <usize>MR * ROW;
+  }
+  if (row < m) multiply(m - row, NR, count, a, b, 0, c, ROW, 0, true);
+}
+
+/** Masks and normalises the scores of one panel in place; returns the largest |score| that was attended to. */
+function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): f64 {
+  const lo0 = v128.load(s.lo + <usize>panel * ROW), lo1 = v128.load(s.lo + <usize>panel * ROW, 16);
+  const hi0 = v128.load(s.hi + <usize>panel * ROW), hi1 = v128.load(s.hi + <usize>panel * ROW, 16);
+  const least = splat(-Infinity as Real);
+  const zero = splat(0);
+  let max0 = least, max1 = least, big0 = zero, big1 = zero;
+  for (let strip = s0; strip < s1; strip++) {
+    const kind = tileAt(s, panel, strip);
+    if (kind == RULED_OUT) continue;
+    for (let j = strip * MR; j < strip * MR + MR; j++) {
+      const row = at + <usize>(j - s0 * MR) * ROW;
+      let x0 = v128.load(row), x1 = v128.load(row, 16);
+      if (kind != WHOLE) {
+        const key = splat(<Real>j);
+        let m0 = v128.and(v128.ge<Real>(key, lo0), v128.lt<Real>(key, hi0));
+        let m1 = v128.and(v128.ge<Real>(key, lo1), v128.lt<Real>(key, hi1));
+        if (s.allowed && j < s.n) {
+          m0 = v128.and(m0, allowedLanes(s, panel * NR, j));
+          m1 = v128.and(m1, allowedLanes(s, panel * NR + LANES, j));
+        }
+        x0 = v128.bitselect(x0, least, m0);
+        x1 = v128.bitselect(x1, least, m1);
+        v128.store(row, x0);
+        v128.store(row, x1, 16);
+        big0 = v128.max<Real>(big0, v128.and(m0, v128.abs<Real>(x0)));
+        big1 = v128.max<Real>(big1, v128.and(m1, v128.abs<Real>(x1)));
+      } else {
+        big0 = v128.max<Real>(big0, v128.abs<Real>(x0));
+        big1 = v128.max<Real>(big1, v128.abs<Real>(x1));
+      }
+      max0 = v128.max<Real>(max0, x0);
+      max1 = v128.max<Real>(max1, x1);
+    }
+  }
+  // A column without an allowed key keeps the maximum −∞; 0 in its place makes all its entries exact zeros below.
+  max0 = v128.bitselect(zero, max0, v128.eq<Real>(max0, least));
+  max1 = v128.bitselect(zero, max1, v128.eq<Real>(max1, least));
+  let sum0 = zero, sum1 = zero;
+  for (let strip = s0; strip < s1; strip++) {
+    if (tileAt(s, panel, strip) == RULED_OUT) continue;
+    let part0 = zero, part1 = zero;
+    let row = at + <usize>((strip - s0) * MR) * ROW;
+    for (let r = 0; r < MR; r++) {
+      const x0 = v128.load(row), x1 = v128.load(row, 16);
+      const e0 = v128.andnot(exp(v128.sub<Real>(x0, max0)), v128.eq<Real>(x0, least));
+      const e1 = v128.andnot(exp(v128.sub<Real>(x1, max1)), v128.eq<Real>(x1, least));
+      v128.store(row, e0);
+      v128.store(row, e1, 16);
+      part0 = v128.add<Real>(part0, e0);
+      part1 = v128.add<Real>(part1, e1);
+      row += ROW;
+    }
+    sum0 = v128.add<Real>(sum0, part0);
+    sum1 = v128.add<Real>(sum1, part1);
+  }
+  const one = splat(1);
+  sum0 = v128.div<Real>(one, v128.bitselect(one, sum0, v128.eq<Real>(sum0, zero)));
+  sum1 = v128.div<Real>(one, v128.bitselect(one, sum1, v128.eq<Real>(sum1, zero)));
+  for (let strip = s0; strip < s1; strip++) {
+    let row = at + <usize>((strip - s0) * MR) * ROW;
+    if (tileAt(s, panel, strip) == RULED_OUT) {
+      memory.fill(row, 0, <usize>MR * ROW);
+      continue;
+    }
+    for (let r = 0; r < MR; r++) {
+      v128.store(row, v128.mul<Real>(v128.load(row), sum0));
+      v128.store(row, v128.mul<Real>(v128.load(row, 16), sum1), 16);
+      row += ROW;
+    }
+  }
+  const big = v128.max<Real>(big0, big1);
+  let largest: f64 = 0;
+  if (sizeof<Real>() == 4) {
+    largest = max(
+      max(<f64>f32x4.extract_lane(big, 0), <f64>f32x4.extract_lane(big, 1)),
+      max(<f64>f32x4.extract_lane(big, 2), <f64>f32x4.extract_lane(big, 3)),
+    );
+  } else largest = max(f64x2.extract_lane(big, 0), f64x2.extract_lane(big, 1));
+  return largest;
+}
+
+/** The lanes of queries from `query` on that may attend to key j, by the mask's own bytes. */
+function allowedLanes(s: Primal, query: i32, j: i32): v128 {
+  let lanes = splat(0);
+  const at = s.allowed + <usize>j;
+  const n = s.n;
+  if (sizeof<Real>() == 4) {
+    if (query < n && load<u8>(at + <usize>query * n)) lanes = i32x4.replace_lane(lanes, 0, -1);
+    if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i32x4.replace_lane(lanes, 1, -1);
+    if (query + 2 < n && load<u8>(at + <usize>(query + 2) * n)) lanes = i32x4.replace_lane(lanes, 2, -1);
+    if (query + 3 < n && load<u8>(at + <usize>(query + 3) * n)) lanes = i32x4.replace_lane(lanes, 3, -1);
+  } else {
+    if (query < n && load<u8>(at + <usize>query * n)) lanes = i64x2.replace_lane(lanes, 0, -1);
+    if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i64x2.replace_lane(lanes, 1, -1);
+  }
+  return lanes;
+}
+
+/** Everything that the derivatives reuse, and the output, in panels, at y (MATH 1). */
+export function attend(s: Primal, y: usize): void {
+  const l = s.layer;
+  const channels = l.channels, width = l.heads * l.dValue;
+  multiply(channels, s.panels * NR, l.dIn, l.project, s.x, <usize>l.dIn * ROW, s.qkv, ROW, <usize>channels * ROW, false);
+  addBias(s.panels, channels, s.qkv, l.bias);
+  if (s.cos) rotate(s, s.qkv, 0, l.heads + l.kvHeads, false);
+
+  for (let kv = 0; kv < l.kvHeads; kv++) {
+    tokenStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyStripsOf(s, kv), 2 * l.dHead);
+    tokenStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueStripsOf(s, kv), l.dValue);
+    channelStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyChannelsOf(s, kv));
+    channelStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueChannelsOf(s, kv));
+  }
+  for (let h = 0; h < l.heads; h++) {
+    channelPanels(s.n, s.qkv, channels, queryChannel(l, h), l.dHead, queryRowsOf(s, h));
+  }
+
+  let maxScore: f64 = 0;
+  for (let h = 0; h < l.heads; h++) {
+    const kv = kvHeadOf(l, h);
+    for (let g = 0; g < s.groups; g++) {
+      const p0 = g * s.groupPanels;
+      const p = probabilitiesOf(s, h, g);
+      const queries = s.qkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
+      scoreTiles(s, g, l.dHead, keyStripsOf(s, kv), 2 * l.dHead, queries, <usize>channels * ROW, p);
+      const stride = groupStride(s, g);
+      for (let panel = p0; panel < groupEndPanel(s, g); panel++) {
+        const at = p + <usize>(panel - p0) * stride;
+        maxScore = max(maxScore, softmaxPanel(s, panel, firstStrip(s, g), endStrip(s, g), at));
+      }
+      const o = s.o + <usize>(p0 * width + h * l.dValue) * ROW;
+      clearGroup(s, g, o, l.dValue, <usize>width * ROW);
+      addOverKeys(s, g, l.dValue, valueChannelsOf(s, kv), p, o, <usize>width * ROW);
+    }
+  }
+  s.maxScore = maxScore;
+  applyOutput(s, s.o, y);
+  if (l.outputBias) addBias(s.panels, l.dOut, y, l.outputBias);
+}
+
+/** y = o·W_O in panels, or o itself without an output map. */
+export function applyOutput(s: Primal, o: usize, y: usize): void {
+  const l = s.layer;
+  const width = l.heads * l.dValue;
+  if (l.output) {
+    multiply(l.dOut, s.panels * NR, width, l.output, o, <usize>width * ROW, y, ROW, <usize>l.dOut * ROW, false);
+  } else memory.copy(y, o, <usize>(s.panels * width) * ROW);
+}
+
+// @ts-ignore: decorator
+@inline
+export function keyStripsOf(s: Primal, kv: i32): usize {
+  return s.keyStrips + <usize>(kv * s.strips * MR * 2 * s.layer.dHead) * WORD;
+}
+// @ts-ignore: decorator
+@inline
+export function valueStripsOf(s: Primal, kv: i32): usize {
+  return s.valueStrips + <usize>(kv * s.strips * MR * s.layer.dValue) * WORD;
+}
+// @ts-ignore: decorator
+@inline
+export function keyChannelsOf(s: Primal, kv: i32): usize {
+  return s.keyChannels + <usize>(kv * s.strips * MR * strips(s.layer.dHead) * MR) * WORD;
+}
+// @ts-ignore: decorator
+@inline
+export function valueChannelsOf(s: Primal, kv: i32): usize {
+  return s.valueChannels + <usize>(kv * s.strips * MR * strips(s.layer.dValue) * MR) * WORD;
+}
+// @ts-ignore: decorator
+@inline
+export function queryRowsOf(s: Primal, head: i32): usize {
+  return s.queryRows + <usize>(head * s.panels * NR * panels(s.layer.dHead) * NR) * WORD;
+}

@@ -1,0 +1,12 @@
+// The kernel ABI: pointers into the imported memory, sizes as i32, structures laid out by the host
+// (src/device/wasm/structs.ts mirrors their fields).
+export { multiply, packPanels, packStrips, setEdgeTile, unpackPanels } from "./gemm";
+export { addBias, attend } from "./attention";
+export { dense, jvp, vjp } from "./jacobian";
+export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
+export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
+
+/** What this binary is, for the host to check: bytes of a number, and 256 where multiply-add is relaxed. */
+export function describe(): i32 {
+  return <i32>sizeof<Real>() | (ASC_FEATURE_RELAXED_SIMD ? 256 : 0);
+}

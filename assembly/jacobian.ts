@@ -1,0 +1,189 @@
+// Products with the Jacobian of attention and with its transpose (MATH 2.1, 2.2), from what `attend` left behind.
+import {
+  addOverKeys, applyOutput, channelPanels, channelStrips, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride,
+  keyChannel, keyChannelsOf, keyStripsOf, kvHeadOf, panels, Primal, probabilitiesOf, queryChannel, queryRowsOf, rotate,
+  RULED_OUT, scoreTiles, strips, tileAt, tokenStrips, valueChannel, valueChannelsOf, valueStripsOf,
+} from "./attention";
+import { multiply, panelTile } from "./gemm";
+import { MR, NR, ROW, splat, WORD } from "./simd";
+
+/** y = J u, both in panels. */
+export function jvp(s: Primal, u: usize, y: usize): void {
+  const l = s.layer;
+  const channels = l.channels, width = l.heads * l.dValue, d = l.dHead;
+  const channelBytes = <usize>channels * ROW;
+  multiply(channels, s.panels * NR, l.dIn, l.project, u, <usize>l.dIn * ROW, s.dqkv, ROW, channelBytes, false);
+  if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, false);
+
+  let tangentsOf = -1;
+  for (let h = 0; h < l.heads; h++) {
+    const kv = kvHeadOf(l, h);
+    const keys = keyStripsOf(s, kv);
+    if (kv != tangentsOf) {
+      tokenStrips(s.n, s.dqkv, channels, keyChannel(l, kv), d, keys + <usize>(d * MR) * WORD, 2 * d);
+      channelStrips(s.n, s.dqkv, channels, valueChannel(l, kv), l.dValue, s.dValueChannels);
+      tangentsOf = kv;
+    }
+    for (let g = 0; g < s.groups; g++) {
+      const p0 = g * s.groupPanels;
+      const p = probabilitiesOf(s, h, g);
+      // E = dQ Kᵀ + Q dKᵀ as one product of doubled inner length: [K dK]·[dQ; Q].
+      const at = <usize>(p0 * channels + queryChannel(l, h)) * ROW;
+      let to = s.queryPanels;
+      for (let panel = p0; panel < groupEndPanel(s, g); panel++) {
+        const from = at + <usize>(panel - p0) * channelBytes;
+        memory.copy(to, s.dqkv + from, <usize>d * ROW);
+        memory.copy(to + <usize>d * ROW, s.qkv + from, <usize>d * ROW);
+        to += <usize>(2 * d) * ROW;
+      }
+      scoreTiles(s, g, 2 * d, keys, 2 * d, s.queryPanels, <usize>(2 * d) * ROW, s.scores);
+      softmaxTangent(s, g, p, s.scores);
+      const o = s.dO + <usize>(p0 * width + h * l.dValue) * ROW;
+      const oPanel = <usize>width * ROW;
+      clearGroup(s, g, o, l.dValue, oPanel);
+      addOverKeys(s, g, l.dValue, valueChannelsOf(s, kv), s.scores, o, oPanel);
+      addOverKeys(s, g, l.dValue, s.dValueChannels, p, o, oPanel);
+    }
+  }
+  applyOutput(s, s.dO, y);
+}
+
+/** E ← P∘(E − Σ P∘E) down each column: the derivative of the softmax, which is its own adjoint. */
+function softmaxTangent(s: Primal, group: i32, p: usize, e: usize): void {
+  const s0 = firstStrip(s, group), s1 = endStrip(s, group);
+  const stride = groupStride(s, group);
+  for (let panel = group * s.groupPanels; panel < groupEndPanel(s, group); panel++) {
+    let sum0 = splat(0), sum1 = sum0;
+    for (let strip = s0; strip < s1; strip++) {
+      if (tileAt(s, panel, strip) == RULED_OUT) continue;
+      let part0 = splat(0), part1 = part0;
+      const row = <usize>((strip - s0) * MR) * ROW;
+      for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+        part0 = v128.add<Real>(part0, v128.mul<Real>(v128.load(p + at), v128.load(e + at)));
+        part1 = v128.add<Real>(part1, v128.mul<Real>(v128.load(p + at, 16), v128.load(e + at, 16)));
+      }
+      sum0 = v128.add<Real>(sum0, part0);
+      sum1 = v128.add<Real>(sum1, part1);
+    }
+    for (let strip = s0; strip < s1; strip++) {
+      const row = <usize>((strip - s0) * MR) * ROW;
+      if (tileAt(s, panel, strip) == RULED_OUT) continue;
+      for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+        v128.store(e + at, v128.mul<Real>(v128.load(p + at), v128.sub<Real>(v128.load(e + at), sum0)));
+        v128.store(e + at, v128.mul<Real>(v128.load(p + at, 16), v128.sub<Real>(v128.load(e + at, 16), sum1)), 16);
+      }
+    }
+    p += stride;
+    e += stride;
+  }
+}
+
+/** x = Jᵀ y, both in panels. */
+export function vjp(s: Primal, y: usize, x: usize): void {
+  const l = s.layer;
+  const channels = l.channels, width = l.heads * l.dValue, d = l.dHead;
+  const channelBytes = <usize>channels * ROW, oPanel = <usize>width * ROW;
+  let gO = y;
+  if (l.outputBack) {
+    gO = s.dO;
+    multiply(width, s.panels * NR, l.dOut, l.outputBack, y, <usize>l.dOut * ROW, gO, ROW, oPanel, false);
+  }
+  const keyRows = <usize>(panels(d) * NR) * WORD, valueRows = <usize>(panels(l.dValue) * NR) * WORD;
+  const rows = <usize>(s.strips * MR);
+  for (let h = 0; h < l.heads; h++) {
+    const kv = kvHeadOf(l, h);
+    if (h == 0 || kv != kvHeadOf(l, h - 1)) {
+      memory.fill(s.gradientKeys, 0, rows * keyRows);
+      memory.fill(s.gradientValues, 0, rows * valueRows);
+    }
+    channelPanels(s.n, gO, width, h * l.dValue, l.dValue, s.gradientRows);
+    for (let g = 0; g < s.groups; g++) {
+      const p0 = g * s.groupPanels;
+      const p = probabilitiesOf(s, h, g);
+      const right = gO + <usize>(p0 * width + h * l.dValue) * ROW;
+      scoreTiles(s, g, l.dValue, valueStripsOf(s, kv), l.dValue, right, oPanel, s.scores);
+      softmaxTangent(s, g, p, s.scores);
+      const gQ = s.dqkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
+      clearGroup(s, g, gQ, d, channelBytes);
+      addOverKeys(s, g, d, keyChannelsOf(s, kv), s.scores, gQ, channelBytes);
+      addOverQueries(s, g, d, s.scores, queryRowsOf(s, h), s.gradientKeys);
+      addOverQueries(s, g, l.dValue, p, s.gradientRows, s.gradientValues);
+    }
+    if (h == l.heads - 1 || kv != kvHeadOf(l, h + 1)) {
+      tokenPanels(s, s.gradientKeys, keyRows, s.dqkv, keyChannel(l, kv), d);
+      tokenPanels(s, s.gradientValues, valueRows, s.dqkv, valueChannel(l, kv), l.dValue);
+    }
+  }
+  if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, true);
+  multiply(l.dIn, s.panels * NR, channels, l.projectBack, s.dqkv, channelBytes, x, ROW, <usize>l.dIn * ROW, false);
+}
+
+/** dst[key][channel] += Σ over the group's queries of src[panel][key][query]·right[channel panel][query][NR]. */
+function addOverQueries(s: Primal, group: i32, channels: i32, src: usize, right: usize, dst: usize): void {
+  const s0 = firstStrip(s, group), s1 = endStrip(s, group);
+  const p0 = group * s.groupPanels, p1 = groupEndPanel(s, group);
+  const stride = groupStride(s, group);
+  const columns = panels(channels);
+  const rightPanel = <usize>(s.panels * NR) * ROW;
+  const row = <usize>columns * ROW;
+  for (let strip = s0; strip < s1; strip++) {
+    let p = p0;
+    while (true) {
+      while (p < p1 && tileAt(s, p, strip) == RULED_OUT) p++;
+      if (p == p1) break;
+      let end = p + 1;
+      while (end < p1 && tileAt(s, end, strip) != RULED_OUT) end++;
+      const a = src + <usize>(p - p0) * stride + <usize>((strip - s0) * MR) * ROW;
+      const b = right + <usize>(p * NR) * ROW;
+      const c = dst + <usize>(strip * MR) * row;
+      for (let column = 0; column < columns; column++) {
+        panelTile(end - p, a, stride, b + <usize>column * rightPanel, c + <usize>column * ROW, row);
+      }
+      p = end;
+    }
+  }
+}
+
+/** Copies rows of tokens, `rowBytes` long, into channels [first, first + count) of the panels at dst. */
+function tokenPanels(s: Primal, src: usize, rowBytes: usize, dst: usize, first: i32, count: i32): void {
+  const channels = s.layer.channels;
+  for (let p = 0; p < s.panels; p++) {
+    let to = dst + <usize>(p * channels + first) * ROW;
+    const from = src + <usize>(p * NR) * rowBytes;
+    const tokens = min(NR, s.n - p * NR);
+    for (let c = 0; c < count; c++) {
+      for (let t = 0; t < NR; t++) {
+        const value: Real = t < tokens ? load<Real>(from + <usize>t * rowBytes + <usize>c * WORD) : 0;
+        store<Real>(to + <usize>t * WORD, value);
+      }
+      to += ROW;
+    }
+  }
+}
+
+/**
+ * The dense Jacobian, row-major [n·dOut, n·dIn], column by column: one JVP of each unit vector. u and y are work
+ * space of the input's and the output's size, in panels.
+ */
+export function dense(s: Primal, u: usize, y: usize, out: usize): void {
+  const l = s.layer;
+  const columns = s.n * l.dIn;
+  memory.fill(u, 0, <usize>(s.panels * l.dIn) * ROW);
+  for (let i = 0; i < s.n; i++) {
+    for (let c = 0; c < l.dIn; c++) {
+      const unit = u + <usize>((i / NR) * l.dIn + c) * ROW + <usize>(i & (NR - 1)) * WORD;
+      store<Real>(unit, 1);
+      jvp(s, u, y);
+      store<Real>(unit, 0);
+      let to = out + <usize>(i * l.dIn + c) * WORD;
+      for (let j = 0; j < s.n; j++) {
+        let from = y + <usize>(j / NR * l.dOut) * ROW + <usize>(j & (NR - 1)) * WORD;
+        for (let e = 0; e < l.dOut; e++) {
+          store<Real>(to, load<Real>(from));
+          from += ROW;
+          to += <usize>columns * WORD;
+        }
+      }
+    }
+  }
+}

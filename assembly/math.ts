@@ -1,0 +1,112 @@
+// Elementary functions over SIMD registers, and the error function.
+import { splat } from "./simd";
+
+/** exp by range reduction to |r| ≤ ln2/2 and its Taylor polynomial; NaN stays NaN, ±∞ is clamped to the normal range. */
+// @ts-ignore: decorator
+@inline
+export function exp(x: v128): v128 {
+  return sizeof<Real>() == 4 ? expF32(x) : expF64(x);
+}
+
+// @ts-ignore: decorator
+@inline
+function expF32(x: v128): v128 {
+  const magic = f32x4.splat(12582912.0); // 1.5·2^23: adding it rounds to an integer kept in the low bits
+  x = f32x4.pmax(f32x4.splat(-87.33654), f32x4.pmin(f32x4.splat(88.37626), x));
+  const t = f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), magic);
+  const n = f32x4.sub(t, magic);
+  let r = madd32(n, f32x4.splat(-0.693359375), x);
+  r = madd32(n, f32x4.splat(2.12194440e-4), r);
+  let p = f32x4.splat(1.0 / 5040.0);
+  p = madd32(p, r, f32x4.splat(1.0 / 720.0));
+  p = madd32(p, r, f32x4.splat(1.0 / 120.0));
+  p = madd32(p, r, f32x4.splat(1.0 / 24.0));
+  p = madd32(p, r, f32x4.splat(1.0 / 6.0));
+  p = madd32(p, r, f32x4.splat(0.5));
+  p = madd32(p, r, f32x4.splat(1.0));
+  p = madd32(p, r, f32x4.splat(1.0));
+  return f32x4.mul(p, i32x4.shl(i32x4.add(t, i32x4.splat(127)), 23));
+}
+
+// @ts-ignore: decorator
+@inline
+function expF64(x: v128): v128 {
+  const magic = f64x2.splat(6755399441055744.0); // 1.5·2^52
+  x = f64x2.pmax(f64x2.splat(-708.3964185322641), f64x2.pmin(f64x2.splat(709.0895657128241), x));
+  const t = f64x2.add(f64x2.mul(x, f64x2.splat(1.4426950408889634)), magic);
+  const n = f64x2.sub(t, magic);
+  let r = madd64(n, f64x2.splat(-6.93147180369123816490e-1), x);
+  r = madd64(n, f64x2.splat(-1.90821492927058770002e-10), r);
+  let p = f64x2.splat(1.0 / 6227020800.0);
+  p = madd64(p, r, f64x2.splat(1.0 / 479001600.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 39916800.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 3628800.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 362880.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 40320.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 5040.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 720.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 120.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 24.0));
+  p = madd64(p, r, f64x2.splat(1.0 / 6.0));
+  p = madd64(p, r, f64x2.splat(0.5));
+  p = madd64(p, r, f64x2.splat(1.0));
+  p = madd64(p, r, f64x2.splat(1.0));
+  return f64x2.mul(p, i64x2.shl(i64x2.add(t, i64x2.splat(1023)), 52));
+}
+
+// @ts-ignore: decorator
+@inline
+function madd32(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+// @ts-ignore: decorator
+@inline
+function madd64(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f64x2.relaxed_madd(a, b, c);
+  return f64x2.add(f64x2.mul(a, b), c);
+}
+
+/** 1/(1 + exp(−x)). */
+// @ts-ignore: decorator
+@inline
+export function sigmoid(x: v128): v128 {
+  const one = splat(1);
+  return v128.div<Real>(one, v128.add<Real>(one, exp(v128.neg<Real>(x))));
+}
+
+/**
+ * The complementary error function in f64: near 0 the Maclaurin series of erf, further out the continued fraction
+ * of erfc (Abramowitz and Stegun 7.1.5 and 7.1.14, by Lentz's method); relative error below 1e-13 wherever it is a normal number.
+ */
+export function erfc(x: f64): f64 {
+  const z = Math.abs(x);
+  if (z < 2.0) {
+    let term = z;
+    let sum = z;
+    for (let k = 1; k < 60; k++) {
+      term *= (-z * z) / <f64>k;
+      const next = term / <f64>(2 * k + 1);
+      sum += next;
+      if (Math.abs(next) < 1e-17 * sum) break;
+    }
+    return 1.0 - Math.sign(x) * 1.1283791670955126 * sum;
+  }
+  let tail = 0.0;
+  if (z < 27.0) {
+    let f = z;
+    let c = z;
+    let d = 0.0;
+    for (let k = 1; k < 200; k++) {
+      const a = 0.5 * <f64>k;
+      d = 1.0 / (z + a * d);
+      c = z + a / c;
+      const ratio = c * d;
+      f *= ratio;
+      if (Math.abs(ratio - 1.0) < 1e-16) break;
+    }
+    tail = f64x2.extract_lane(expF64(f64x2.splat(-z * z)), 0) / (f * 1.7724538509055159);
+  }
+  return x < 0 ? 2.0 - tail : tail;
+}

@@ -1,0 +1,158 @@
+// The step body of the spectral solvers (MATH 10), on vectors in panels that stay in memory between steps. Norms and
+// dot products are accumulated in f64 whatever the type. Panels' unused lanes are zero in every vector.
+import { Primal } from "./attention";
+import { jvp, vjp } from "./jacobian";
+import { LANES, splat, WORD } from "./simd";
+
+/** A Krylov space of A = J, or of A = Jᵀ with `transposed`. Tables of pointers grow with the steps. */
+@unmanaged export class Krylov {
+  primal: Primal;
+  transposed: i32;
+  /** Numbers in a vector of the domain and of the range. */
+  domain: i32;
+  range: i32;
+  /** Pointers (u32) to the basis vectors v_k of the domain and u_k of the range. */
+  vs: usize;
+  us: usize;
+  /** f64 work space for the coefficients of a reorthogonalization. */
+  coefficients: usize;
+  alpha: f64;
+  beta: f64;
+}
+
+/** Numbers of a vector that are handled at a time, so that they stay in the first-level cache. */
+const CHUNK: i32 = 2048;
+/** A remainder below this share of the vector it was taken from is rounding, not a direction. */
+const NEGLIGIBLE: f64 = sizeof<Real>() == 4 ? 1e-6 : 1e-14;
+
+// @ts-ignore: decorator
+@inline
+function vector(table: usize, k: i32): usize {
+  return load<u32>(table + (<usize>k << 2));
+}
+
+export function dot(n: i32, x: usize, y: usize): f64 {
+  let sum0 = f64x2.splat(0), sum1 = sum0;
+  let i = 0;
+  if (sizeof<Real>() == 4) {
+    for (; i + 4 <= n; i += 4) {
+      const a = v128.load(x), b = v128.load(y);
+      const aHigh = i8x16.shuffle(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+      const bHigh = i8x16.shuffle(b, b, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+      sum0 = f64x2.add(sum0, f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b)));
+      sum1 = f64x2.add(sum1, f64x2.mul(f64x2.promote_low_f32x4(aHigh), f64x2.promote_low_f32x4(bHigh)));
+      x += 16;
+      y += 16;
+    }
+  } else {
+    for (; i + 4 <= n; i += 4) {
+      sum0 = f64x2.add(sum0, f64x2.mul(v128.load(x), v128.load(y)));
+      sum1 = f64x2.add(sum1, f64x2.mul(v128.load(x, 16), v128.load(y, 16)));
+      x += 32;
+      y += 32;
+    }
+  }
+  const sum = f64x2.add(sum0, sum1);
+  return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+}
+
+/** x += a·y. Vectors in panels are whole registers long. */
+export function axpy(n: i32, a: Real, y: usize, x: usize): void {
+  const factor = splat(a);
+  for (const end = x + <usize>n * WORD; x < end; x += 16) {
+    v128.store(x, v128.add<Real>(v128.load(x), v128.mul<Real>(factor, v128.load(y))));
+    y += 16;
+  }
+}
+
+export function scale(n: i32, a: Real, x: usize): void {
+  const factor = splat(a);
+  for (const end = x + <usize>n * WORD; x < end; x += 16) v128.store(x, v128.mul<Real>(factor, v128.load(x)));
+}
+
+/** w −= Q Qᵀ w for the first k vectors of a table, as two block products, twice. */
+function orthogonalize(n: i32, table: usize, k: i32, w: usize, coefficients: usize): void {
+  for (let pass = 0; pass < 2; pass++) {
+    memory.fill(coefficients, 0, <usize>k << 3);
+    for (let at = 0; at < n; at += CHUNK) {
+      const size = min(CHUNK, n - at);
+      const offset = <usize>at * WORD;
+      for (let i = 0; i < k; i++) {
+        const h = coefficients + (<usize>i << 3);
+        store<f64>(h, load<f64>(h) + dot(size, vector(table, i) + offset, w + offset));
+      }
+    }
+    for (let at = 0; at < n; at += CHUNK) {
+      const size = min(CHUNK, n - at);
+      const offset = <usize>at * WORD;
+      for (let i = 0; i < k; i++) {
+        axpy(size, <Real>-load<f64>(coefficients + (<usize>i << 3)), vector(table, i) + offset, w + offset);
+      }
+    }
+  }
+}
+
+function apply(s: Krylov, transposed: bool, from: usize, to: usize): void {
+  if (transposed) vjp(s.primal, from, to);
+  else jvp(s.primal, from, to);
+}
+
+/** Makes w a unit vector and returns its norm; a norm of `floor` or less makes it zero. */
+export function normalize(n: i32, w: usize, floor: f64): f64 {
+  const norm = Math.sqrt(dot(n, w, w));
+  // A number that is not finite fails this test and is returned as it is, for the host to refuse.
+  if (norm <= floor) {
+    memory.fill(w, 0, <usize>n * WORD);
+    return 0;
+  }
+  scale(n, <Real>(1.0 / norm), w);
+  return norm;
+}
+
+/** Step k of Golub–Kahan–Lanczos: u_k, v_{k+1}, alpha and beta (see src/spectral/krylov.ts). */
+export function bidiagonalize(s: Krylov, k: i32): void {
+  const u = vector(s.us, k), next = vector(s.vs, k + 1);
+  apply(s, s.transposed != 0, vector(s.vs, k), u);
+  let before = Math.sqrt(dot(s.range, u, u));
+  orthogonalize(s.range, s.us, k, u, s.coefficients);
+  s.alpha = normalize(s.range, u, NEGLIGIBLE * before);
+  apply(s, s.transposed == 0, u, next);
+  before = Math.sqrt(dot(s.domain, next, next));
+  orthogonalize(s.domain, s.vs, k + 1, next, s.coefficients);
+  s.beta = normalize(s.domain, next, NEGLIGIBLE * before);
+}
+
+/** One power iteration on AᵀA: from v_0 into u_0 and v_1; alpha = ‖A v_0‖, beta = ‖Aᵀ u_0 − alpha·v_0‖. */
+export function powerStep(s: Krylov): void {
+  const v = vector(s.vs, 0), u = vector(s.us, 0), next = vector(s.vs, 1);
+  apply(s, s.transposed != 0, v, u);
+  s.alpha = normalize(s.range, u, 0);
+  apply(s, s.transposed == 0, u, next);
+  // ‖Aᵀu − alpha·v‖² = ‖Aᵀu‖² − 2·alpha·⟨Aᵀu, v⟩ + alpha² cancels; the difference is summed term by term.
+  s.beta = distance(s.domain, next, v, s.alpha);
+  normalize(s.domain, next, 0);
+}
+
+/** ‖x − a·y‖. */
+function distance(n: i32, x: usize, y: usize, a: f64): f64 {
+  let sum: f64 = 0;
+  for (let i = 0; i < n; i++) {
+    const difference = <f64>load<Real>(x) - a * <f64>load<Real>(y);
+    sum += difference * difference;
+    x += WORD;
+    y += WORD;
+  }
+  return Math.sqrt(sum);
+}
+
+/** to = Σ of the first k vectors of a table, each times its f64 coefficient. */
+export function combine(n: i32, table: usize, k: i32, coefficients: usize, to: usize): void {
+  memory.fill(to, 0, <usize>n * WORD);
+  for (let at = 0; at < n; at += CHUNK) {
+    const size = min(CHUNK, n - at);
+    const offset = <usize>at * WORD;
+    for (let i = 0; i < k; i++) {
+      axpy(size, <Real>load<f64>(coefficients + (<usize>i << 3)), vector(table, i) + offset, to + offset);
+    }
+  }
+}

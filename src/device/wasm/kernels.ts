@@ -1,0 +1,126 @@
+// Loading the kernels: which binary, compiled once, one instance and one memory a runtime.
+import { DeviceError } from "../../errors.js";
+import type { URLLike } from "../../platform.js";
+import * as f32 from "./kernels/f32.js";
+import { type WasmMemory, type WasmModule, WebAssembly } from "./webassembly.js";
+
+/** The exports of assembly/index.ts. Pointers are unsigned byte offsets, kept in numbers. */
+export interface Kernels {
+  describe(): number;
+  setEdgeTile(at: number): void;
+  packStrips(m: number, k: number, src: number, row: number, step: number, dst: number): void;
+  packPanels(k: number, n: number, src: number, step: number, column: number, dst: number, panel: number): void;
+  unpackPanels(k: number, n: number, src: number, panel: number, dst: number, step: number, column: number): void;
+  multiply(
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    b: number,
+    bPanel: number,
+    c: number,
+    cRow: number,
+    cPanel: number,
+    accumulate: number,
+  ): void;
+  attend(primal: number, y: number): void;
+  jvp(primal: number, u: number, y: number): void;
+  vjp(primal: number, y: number, x: number): void;
+  dense(primal: number, u: number, y: number, out: number): void;
+  bidiagonalize(krylov: number, k: number): void;
+  powerStep(krylov: number): void;
+  combine(n: number, table: number, k: number, coefficients: number, to: number): void;
+  dot(n: number, x: number, y: number): number;
+  normalize(n: number, x: number, floor: number): number;
+  layerNorm(n: number, d: number, x: number, gain: number, bias: number, eps: number, y: number): void;
+  rmsNorm(n: number, d: number, x: number, gain: number, eps: number, y: number): void;
+  geluErf(count: number, x: number): void;
+  geluTanh(count: number, x: number): void;
+  silu(count: number, x: number): void;
+}
+
+/** A module of one function that multiplies and adds in relaxed SIMD: it validates where relaxed SIMD is on. */
+const RELAXED_PROBE = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0],
+  ...[10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2, 253, 133, 2, 11],
+);
+
+export type Simd = "relaxed" | "simd128";
+export type KernelSource = WasmModule | Uint8Array | ArrayBuffer | URLLike | string;
+
+const compiled = new Map<string, Promise<WasmModule>>();
+
+export async function instantiateKernels(
+  dtype: "f32" | "f64",
+  memory: WasmMemory,
+  override?: KernelSource,
+): Promise<{ kernels: Kernels; simd: Simd }> {
+  const api = webAssembly();
+  const module = override === undefined ? await embedded(dtype) : await fromSource(override);
+  const instance = await api.instantiate(module, { env: { memory, abort: () => undefined } });
+  const kernels = instance.exports as Kernels;
+  const word = dtype === "f32" ? 4 : 8;
+  const description = typeof kernels.describe === "function" ? kernels.describe() : 0;
+  if ((description & 255) !== word) {
+    throw new DeviceError(
+      `"kernels": this WebAssembly module is not howsmooth's ${dtype} kernels; use the file of this version and dtype`,
+    );
+  }
+  return { kernels, simd: description & 256 ? "relaxed" : "simd128" };
+}
+
+/** The namespace, or an error that says what is missing. */
+export function webAssembly(): NonNullable<typeof WebAssembly> {
+  if (!WebAssembly) throw new DeviceError("this JavaScript runtime has no WebAssembly");
+  return WebAssembly;
+}
+
+function embedded(dtype: "f32" | "f64"): Promise<WasmModule> {
+  const simd = webAssembly().validate(RELAXED_PROBE) ? "relaxed" : "simd";
+  const name = `${dtype}-${simd}`;
+  let module = compiled.get(name);
+  if (!module) {
+    module = (async () => {
+      const binaries = dtype === "f32" ? f32 : await import("./kernels/f64.js");
+      return compile(decodeBase64(binaries[simd]));
+    })();
+    compiled.set(name, module);
+    module.catch(() => compiled.delete(name));
+  }
+  return module;
+}
+
+async function compile(bytes: Uint8Array): Promise<WasmModule> {
+  try {
+    return await webAssembly().compile(bytes);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const remedy = /content.security.policy|unsafe-eval|disallowed by embedder|code generation/i.test(message)
+      ? "the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src, or pass a compiled module as `kernels`"
+      : "it needs WebAssembly SIMD";
+    throw new DeviceError(`the WebAssembly kernels could not be compiled: ${message} (${remedy})`, { cause });
+  }
+}
+
+async function fromSource(source: KernelSource): Promise<WasmModule> {
+  if (source instanceof Uint8Array) return compile(source);
+  if (source instanceof ArrayBuffer) return compile(new Uint8Array(source));
+  if (typeof source === "string" || "href" in source) {
+    const url = typeof source === "string" ? source : (source as URLLike).href;
+    const { fetch } = globalThis as unknown as {
+      fetch(url: string): Promise<{ ok: boolean; status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
+    };
+    const response = await fetch(url);
+    if (!response.ok) throw new DeviceError(`"kernels": ${url} answered with status ${response.status}`);
+    return compile(new Uint8Array(await response.arrayBuffer()));
+  }
+  return source;
+}
+
+function decodeBase64(text: string): Uint8Array {
+  const { atob } = globalThis as unknown as { atob(text: string): string };
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}

@@ -1,0 +1,157 @@
+// The solvers' step body on the WebAssembly device: one call into the kernels a step, vectors never copied out.
+import { checkFinite } from "../../check.js";
+import type { KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
+import { type Tensor, tensor } from "../../tensor.js";
+import { borrow, type Region } from "./heap.js";
+import type { Kernels } from "./kernels.js";
+import { KRYLOV, panelSize, readField, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
+
+export class WasmKrylovSpace implements KrylovSpace {
+  readonly domainSize: number;
+  readonly rangeSize: number;
+  readonly dtype: "f32" | "f64";
+  readonly #kernels: Kernels;
+  readonly #region: Region;
+  readonly #primal: number;
+  readonly #transposed: boolean;
+  readonly #domain: number[];
+  readonly #range: number[];
+  readonly #at: number;
+  readonly #coefficients: number;
+  readonly #release: () => void;
+  /** Addresses of the vectors, and of the tables that the kernels read them from. */
+  readonly #vs: number[] = [];
+  readonly #us: number[] = [];
+  readonly #vTable: number;
+  readonly #uTable: number;
+  #disposed = false;
+
+  constructor(
+    kernels: Kernels,
+    region: Region,
+    primal: number,
+    shapes: { readonly inShape: number[]; readonly outShape: number[] },
+    options: KrylovOptions,
+    readonly roundoff: number,
+    release: () => void,
+  ) {
+    const { heap } = region;
+    this.#kernels = kernels;
+    this.#region = region;
+    this.#primal = primal;
+    this.#transposed = options.transposed;
+    this.#release = release;
+    this.#domain = options.transposed ? shapes.outShape : shapes.inShape;
+    this.#range = options.transposed ? shapes.inShape : shapes.outShape;
+    this.domainSize = this.#domain[0] * this.#domain[1];
+    this.rangeSize = this.#range[0] * this.#range[1];
+    this.dtype = heap.word === 4 ? "f32" : "f64";
+    this.#at = region.bytes(structSize(KRYLOV), "a Krylov space");
+    this.#vTable = region.bytes((options.maxSteps + 1) * 4, "a Krylov space");
+    this.#uTable = region.bytes((options.maxSteps + 1) * 4, "a Krylov space");
+    this.#coefficients = region.bytes((options.maxSteps + 1) * 8, "a Krylov space");
+  }
+
+  async begin(start: Float64Array): Promise<void> {
+    const { heap } = this.#region;
+    let squares = 0;
+    for (const value of start) squares += value * value;
+    this.#ensure(0, 1);
+    writePanels(heap, this.#vs[0], start, this.#domain[0], this.#domain[1], 1 / Math.sqrt(squares));
+    this.#kernels.normalize(this.#sizeOf(this.#domain), this.#vs[0], 0);
+    writeStruct(heap, this.#at, KRYLOV, {
+      primal: this.#primal,
+      transposed: this.#transposed ? 1 : 0,
+      domain: this.#sizeOf(this.#domain),
+      range: this.#sizeOf(this.#range),
+      vs: this.#vTable,
+      us: this.#uTable,
+      coefficients: this.#coefficients,
+    });
+  }
+
+  async bidiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
+    this.#ensure(k + 1, k + 2);
+    this.#kernels.bidiagonalize(this.#at, k);
+    return { alpha: this.#read(":alpha"), beta: this.#read(":beta") };
+  }
+
+  async iterate(): Promise<{ sigma: number; residual: number }> {
+    if (this.#vs.length > 1) {
+      this.#vs.reverse();
+      this.#writeTable(this.#vTable, this.#vs);
+    }
+    this.#ensure(1, 2);
+    this.#kernels.powerStep(this.#at);
+    return { sigma: this.#read(":alpha"), residual: this.#read(":beta") };
+  }
+
+  async combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }> {
+    return {
+      range: this.#combined(this.#uTable, p, this.#range),
+      domain: this.#combined(this.#vTable, q, this.#domain),
+    };
+  }
+
+  async stretch(q: Float64Array): Promise<number> {
+    const { heap } = this.#region;
+    return borrow(heap, (work) => {
+      const x = work.reals(this.#sizeOf(this.#domain), "a vector");
+      const y = work.reals(this.#sizeOf(this.#range), "a vector");
+      this.#sum(this.#vTable, q, this.#domain, x);
+      if (this.#transposed) this.#kernels.vjp(this.#primal, x, y);
+      else this.#kernels.jvp(this.#primal, x, y);
+      const squares = this.#kernels.dot(this.#sizeOf(this.#range), y, y);
+      return Math.sqrt(squares / this.#kernels.dot(this.#sizeOf(this.#domain), x, x));
+    });
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#region.free();
+    this.#release();
+  }
+
+  #sizeOf(shape: number[]): number {
+    return panelSize(this.#region.heap, shape[0], shape[1]);
+  }
+
+  #read(field: ":alpha" | ":beta"): number {
+    return readField(this.#region.heap, this.#at, KRYLOV, field);
+  }
+
+  /** Makes room for so many vectors of the range and of the domain. */
+  #ensure(us: number, vs: number): void {
+    const what = "the Krylov basis";
+    while (this.#us.length < us) {
+      this.#us.push(this.#region.reals(this.#sizeOf(this.#range), what));
+      this.#writeTable(this.#uTable, this.#us);
+    }
+    while (this.#vs.length < vs) {
+      this.#vs.push(this.#region.reals(this.#sizeOf(this.#domain), what));
+      this.#writeTable(this.#vTable, this.#vs);
+    }
+  }
+
+  #writeTable(at: number, vectors: number[]): void {
+    new Uint32Array(this.#region.heap.memory.buffer, at, vectors.length).set(vectors);
+  }
+
+  #sum(table: number, coefficients: Float64Array, shape: number[], to: number): void {
+    const { heap } = this.#region;
+    new Float64Array(heap.memory.buffer, this.#coefficients, coefficients.length).set(coefficients);
+    this.#kernels.combine(this.#sizeOf(shape), table, coefficients.length, this.#coefficients, to);
+  }
+
+  #combined(table: number, coefficients: Float64Array, shape: number[]): Tensor {
+    const { heap } = this.#region;
+    return borrow(heap, (work) => {
+      const at = work.reals(this.#sizeOf(shape), "a vector");
+      this.#sum(table, coefficients, shape, at);
+      const data = readPanels(heap, at, shape[0], shape[1]);
+      checkFinite("a singular vector", data, shape);
+      return tensor(data, [...shape]);
+    });
+  }
+}

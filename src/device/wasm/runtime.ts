@@ -1,0 +1,62 @@
+// The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
+import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
+import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../../check.js";
+import type { Layer } from "../../layer.js";
+import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
+import type { Tensor, TensorLike } from "../../tensor.js";
+import { WasmAttention } from "./attention.js";
+import { Heap, Region } from "./heap.js";
+import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
+import { activate, WasmLinear, WasmNorm } from "./layers.js";
+import { MR, ROW } from "./layout.js";
+
+export interface WasmRuntimeOptions {
+  readonly requested: RuntimeInfo["requested"];
+  readonly reason?: string;
+  readonly dtype: "f32" | "f64";
+  readonly kernels?: KernelSource;
+  readonly memoryLimit?: number;
+}
+
+export class WasmRuntime implements Runtime {
+  private constructor(
+    readonly info: RuntimeInfo,
+    readonly heap: Heap,
+    readonly kernels: Kernels,
+  ) {}
+
+  static async create(options: WasmRuntimeOptions): Promise<WasmRuntime> {
+    const { requested, reason, dtype, memoryLimit = Number.POSITIVE_INFINITY } = options;
+    const heap = new Heap(dtype, memoryLimit);
+    const { kernels, simd } = await instantiateKernels(dtype, heap.memory, options.kernels);
+    kernels.setEdgeTile(heap.allocate(MR * ROW, "a tile"));
+    return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: 1 }, heap, kernels);
+  }
+
+  attention(spec: AttentionSpec): Attention {
+    return new WasmAttention(this.kernels, new Region(this.heap), resolveSpec(spec));
+  }
+
+  linear(spec: Linear): Layer {
+    return new WasmLinear(this.kernels, new Region(this.heap), resolveLinear("linear", spec));
+  }
+
+  norm(spec: NormSpec): Layer {
+    checkKeys("norm", spec, ["kind", "gain", "bias", "epsilon"]);
+    const kind = checkOneOf("norm.kind", spec.kind, ["layer", "rms"]);
+    const gain = checkTensor("norm.gain", spec.gain, [-1]);
+    if (kind === "rms" && spec.bias !== undefined) throw new RangeError('"norm.bias": expected none for kind "rms"');
+    const bias = spec.bias === undefined ? undefined : checkTensor("norm.bias", spec.bias, gain.shape);
+    const epsilon = checkNumber("norm.epsilon", spec.epsilon, 0, Number.POSITIVE_INFINITY, true);
+    return new WasmNorm(this.kernels, new Region(this.heap), kind, gain.data, bias?.data, epsilon);
+  }
+
+  async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
+    checkOneOf("activation", kind, ["gelu", "gelu-tanh", "silu"]);
+    return activate(this.kernels, this.heap, kind, x);
+  }
+
+  dispose(): void {
+    this.heap.close();
+  }
+}

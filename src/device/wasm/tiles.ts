@@ -1,0 +1,83 @@
+// A mask cut into the tiles of the kernels: MR keys × NR queries each, those without an allowed pair left out.
+import { mayAttend, type ResolvedMask } from "../../attention/mask.js";
+import { MR, ROW } from "./layout.js";
+
+/** Queries whose scores are in work at a time: enough to amortise loads, few enough for the second-level cache. */
+const GROUP_QUERIES = 96;
+
+export interface Tiling {
+  readonly panels: number;
+  readonly strips: number;
+  readonly groups: number;
+  readonly groupPanels: number;
+  /** [panels][strips]: 0 ruled out, 1 partly allowed, 2 wholly allowed. */
+  readonly tiles: Uint8Array;
+  /** Strips of keys [first, end) that a group's probabilities are kept for, and where, in bytes. */
+  readonly groupFirst: Uint32Array;
+  readonly groupEnd: Uint32Array;
+  readonly groupOffset: Uint32Array;
+  /** Bytes of one head's probabilities, and of the largest group's scores. */
+  readonly headBytes: number;
+  readonly scoreBytes: number;
+}
+
+export function tileMask(mask: ResolvedMask, columns: number): Tiling {
+  const { n } = mask;
+  const panels = Math.ceil(n / columns);
+  const strips = Math.ceil(n / MR);
+  const tiles = new Uint8Array(panels * strips);
+  for (let panel = 0; panel < panels; panel++) {
+    const queries = Math.min(columns, n - panel * columns);
+    for (let strip = 0; strip < strips; strip++) {
+      tiles[panel * strips + strip] = tileKind(mask, panel * columns, queries, strip * MR, queries === columns);
+    }
+  }
+  const groupPanels = GROUP_QUERIES / columns;
+  const groups = Math.ceil(panels / groupPanels);
+  const groupFirst = new Uint32Array(groups);
+  const groupEnd = new Uint32Array(groups);
+  const groupOffset = new Uint32Array(groups);
+  let headBytes = 0;
+  let scoreBytes = 0;
+  for (let group = 0; group < groups; group++) {
+    const end = Math.min((group + 1) * groupPanels, panels);
+    let first = strips;
+    let last = 0;
+    for (let panel = group * groupPanels; panel < end; panel++) {
+      const row = tiles.subarray(panel * strips, (panel + 1) * strips);
+      let begin = 0;
+      let close = strips;
+      while (begin < close && row[begin] === 0) begin++;
+      while (close > begin && row[close - 1] === 0) close--;
+      if (begin === close) continue;
+      first = Math.min(first, begin);
+      last = Math.max(last, close);
+    }
+    groupFirst[group] = Math.min(first, last);
+    groupEnd[group] = last;
+    groupOffset[group] = headBytes;
+    const bytes = (end - group * groupPanels) * (last - groupFirst[group]) * MR * ROW;
+    headBytes += bytes;
+    scoreBytes = Math.max(scoreBytes, bytes);
+  }
+  return { panels, strips, groups, groupPanels, tiles, groupFirst, groupEnd, groupOffset, headBytes, scoreBytes };
+}
+
+function tileKind(mask: ResolvedMask, query: number, queries: number, key: number, full: boolean): number {
+  const end = Math.min(key + MR, mask.n);
+  if (mask.allowed === undefined) {
+    let some = false;
+    let whole = full && end - key === MR;
+    for (let i = query; i < query + queries; i++) {
+      if (mask.lo[i] < end && mask.hi[i] > Math.max(key, mask.lo[i])) some = true;
+      if (mask.lo[i] > key || mask.hi[i] < end) whole = false;
+    }
+    return some ? (whole ? 2 : 1) : 0;
+  }
+  let count = 0;
+  for (let i = query; i < query + queries; i++) {
+    for (let j = key; j < end; j++) if (mayAttend(mask, i, j)) count++;
+  }
+  if (count === 0) return 0;
+  return full && end - key === MR && count === queries * MR ? 2 : 1;
+}
