@@ -1,5 +1,6 @@
 // howsmooth/analysis: sweeps over layers, lengths and samples, and what they add up to.
 export { fitNeeds, fitPowerLaw, type PowerLaw } from "./fit.js";
+export { rowsAbove } from "./gate.js";
 export {
   assembleReport,
   type FailedRow,

@@ -59,7 +59,7 @@ export function fakeModel({
     async *walk(windows, options) {
       for (const layer of options.layers) {
         log.push(`weights ${layer}`);
-        yield { layer, attention: attention(layer), inputs: windows.map((tokens) => input(tokens, layer)) };
+        yield { layer, attention: attention(layer), inputs: windows.map((tokens) => input(tokens, layer)), hidden: [] };
       }
     },
     attention,

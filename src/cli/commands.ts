@@ -1,0 +1,103 @@
+// The commands and their flags: one description, from which the parser and the help are made.
+
+export interface Flag {
+  /** Name of the value in the help; a flag without one is a switch. */
+  value?: string;
+  help: string;
+}
+
+export interface Command {
+  name: string;
+  /** Positional arguments, as the help shows them. */
+  operands: string[];
+  summary: string;
+  flags: Record<string, Flag>;
+  /** Flags of later versions: refused by name, never ignored. */
+  later: string[];
+  /** Further paragraphs of the help. */
+  notes: string[];
+}
+
+const device: Record<string, Flag> = {
+  device: { value: "auto|wasm|webgpu", help: "where to compute (default auto)" },
+  dtype: { value: "f32|f64", help: "arithmetic (default f32)" },
+};
+
+const help: Record<string, Flag> = { help: { help: "show this help" } };
+
+export const analyze: Command = {
+  name: "analyze",
+  operands: ["<model>"],
+  summary: "measure the local Lipschitz constant of a model's attention layers on a text",
+  flags: {
+    text: { value: "FILE", help: "UTF-8 text to measure on (default: a text of ours)" },
+    tokens: { value: "FILE.json", help: "the same as a JSON array of token ids" },
+    layers: { value: "LIST", help: "layers, counted from 0 (default: all)" },
+    lengths: { value: "LIST", help: "tokens per window (default 2,4,8,16,32,64, as far as the model's context goes)" },
+    samples: { value: "N", help: "windows per length; window s of length n starts at token s·n (default 10)" },
+    bos: { help: "begin each window with the model's beginning-of-sequence token" },
+    rtol: { value: "X", help: "relative accuracy of sigma (default 1e-4 in f32, 1e-8 in f64)" },
+    bracket: { value: "X", help: "go on until upper/lower - 1 is at most X" },
+    ...device,
+    seed: { value: "N", help: "of the solver's starts and of a random model's weights (default 0)" },
+    out: { value: "DIR", help: "write report.json and report.csv there" },
+    json: { help: "print report.json on stdout instead of the table" },
+    "fail-above": { value: "X", help: "exit with 3 if the upper bound of any row is above X" },
+    ...help,
+  },
+  later: ["heads", "threads", "baseline", "fail-growth", "resume"],
+  notes: [
+    "<model> is a folder with config.json and *.safetensors, or random:gpt2, a GPT-2 with random weights.",
+    "LIST is comma-separated integers and ranges from:to or from:to:step, both ends included: 8,32,64 or 2:100:2.",
+    "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 above the limit of --fail-above, 130 interrupted;\n" +
+      "with --out an interrupted run leaves a report of the rows so far, marked as incomplete.",
+  ],
+};
+
+export const info: Command = {
+  name: "info",
+  operands: [],
+  summary: "show versions and what this machine computes on",
+  flags: { ...device, json: { help: "print it as JSON" }, ...help },
+  later: ["threads"],
+  notes: [],
+};
+
+export const commands = [analyze, info];
+/** Commands of later versions: refused by name. */
+export const laterCommands = ["bounds", "reproduce", "compare"];
+
+export function overview(): string {
+  return [
+    "howsmooth: how smooth is the attention of this model on this text?",
+    "",
+    "Usage:",
+    ...commands.map((command) => `  howsmooth ${usageOf(command)}`),
+    "",
+    "Commands:",
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(10)}${summary}`),
+    "",
+    "  howsmooth <command> --help shows its flags; howsmooth --version the version.",
+    "  HOWSMOOTH_DEBUG=1 adds stack traces to errors.",
+    "",
+  ].join("\n");
+}
+
+export function helpOf(command: Command): string {
+  const flags = Object.entries(command.flags).map(([name, { value, help }]) => {
+    return `  ${`--${name}${value ? ` ${value}` : ""}`.padEnd(28)}${help}`;
+  });
+  return [
+    `howsmooth ${usageOf(command)}`,
+    "",
+    `  ${command.summary}`,
+    "",
+    ...flags,
+    ...command.notes.flatMap((note) => ["", note]),
+    "",
+  ].join("\n");
+}
+
+function usageOf({ name, operands }: Command): string {
+  return [name, ...operands, "[flags]"].join(" ");
+}
