@@ -98,15 +98,26 @@ export function checkTensor(label: string, value: unknown, expected?: readonly n
 
 /** Throws RangeError naming the first non-finite element. */
 export function checkFinite(label: string, data: RealArray, shape: readonly number[]): void {
+  const bad = firstNonFinite(data, shape);
+  if (bad) throw new RangeError(`"${label}": expected finite numbers, got ${bad.value} at [${bad.index.join(", ")}]`);
+}
+
+/** The first NaN or infinity of `data`, whose first element is element `offset` of a tensor of this shape. */
+export function firstNonFinite(
+  data: RealArray,
+  shape: readonly number[],
+  offset = 0,
+): { value: number; index: number[] } | undefined {
   for (let at = 0; at < data.length; at++) {
     if (Number.isFinite(data[at])) continue;
     const index: number[] = [];
-    for (let axis = shape.length - 1, rest = at; axis >= 0; axis--) {
+    for (let axis = shape.length - 1, rest = offset + at; axis >= 0; axis--) {
       index.unshift(rest % shape[axis]);
       rest = Math.floor(rest / shape[axis]);
     }
-    throw new RangeError(`"${label}": expected finite numbers, got ${data[at]} at [${index.join(", ")}]`);
+    return { value: data[at], index };
   }
+  return undefined;
 }
 
 export function throwIfAborted(signal: AbortSignalLike | undefined): void {

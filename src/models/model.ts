@@ -35,9 +35,25 @@ export interface Trace extends Map<number, Tensor> {
 }
 
 export interface TraceOptions {
-  layers: number[];
+  layers: readonly number[];
   hidden?: boolean;
   signal?: AbortSignalLike;
+}
+
+export interface WalkOptions {
+  layers: readonly number[];
+  signal?: AbortSignalLike;
+}
+
+/** What a walk yields at one layer, of each window in the order given; [n, width] each. */
+export interface WalkStep {
+  readonly layer: number;
+  /** Disposed of by the walk when its next step begins; its weights are read only if it is used, or passed. */
+  readonly attention: Attention;
+  /** The inputs of the attention. Not to be changed before the next step. */
+  readonly inputs: Tensor[];
+  /** The inputs of the block. */
+  readonly hidden: Tensor[];
 }
 
 export interface Model {
@@ -45,19 +61,21 @@ export interface Model {
   readonly layers: number;
   readonly origin: ModelOrigin;
   readonly tokenizer?: Tokenizer;
-  /** Token ids of a text; a model without a tokenizer throws and names the missing file. */
+  /** Token ids of a text, no special ones added; ModelError names the missing file where there is no tokenizer. */
   encode(text: string): number[];
-  /** The exact inputs of the attention layers asked for. */
+  /**
+   * The exact inputs of the attention layers asked for, [n, width] each; with `hidden`, those blocks' inputs too.
+   * RangeError for a token, layer or length out of range, before any work.
+   */
   trace(tokens: readonly number[] | string, options: TraceOptions): Promise<Trace>;
   /**
-   * The inputs of the attention layers asked for, over many windows at once, layer by layer: layer l's come
-   * before the weights of block l + 1 are read or generated, and only one block's weights are held at a time.
+   * The inputs of the attention layers asked for, over many windows at once, in ascending order of layers: layer l's
+   * come before the weights of block l + 1 are read or generated, and only one block's weights are held at a time.
+   * Nothing behind the last layer asked for is read, nor its own weights unless its attention is used.
    */
-  walk(
-    windows: readonly (readonly number[])[],
-    options: { layers: readonly number[]; signal?: AbortSignalLike },
-  ): AsyncIterable<{ layer: number; attention: Attention; inputs: Tensor[] }>;
+  walk(windows: readonly (readonly number[])[], options: WalkOptions): AsyncIterable<WalkStep>;
   /** The attention layer of block `layer`; its weights are read at its first use. The caller disposes of it. */
   attention(layer: number): Attention;
+  /** Layers already made stay usable once they have read their weights. */
   dispose(): void;
 }

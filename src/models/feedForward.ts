@@ -1,0 +1,65 @@
+// The feed-forward part of a block: x → W_down(act(W_up z)) or W_down(act(W_gate z) ⊙ W_up z), z = norm(x).
+import type { Linear } from "../attention/spec.js";
+import type { Layer } from "../layer.js";
+import type { Activation, NormSpec, Runtime } from "../runtime.js";
+import type { Tensor, TensorLike } from "../tensor.js";
+
+export interface FeedForwardSpec {
+  norm: NormSpec;
+  /** Gated linear unit (Shazeer 2020): its activation multiplies the output of `up`. */
+  gate?: Linear;
+  up: Linear;
+  down: Linear;
+  activation: Activation;
+}
+
+/** [n, width] → [n, width]. */
+export class FeedForward implements Layer {
+  readonly #runtime: Runtime;
+  readonly #activation: Activation;
+  readonly #held: Layer[] = [];
+  readonly #norm: Layer;
+  readonly #gate?: Layer;
+  readonly #up: Layer;
+  readonly #down: Layer;
+
+  constructor(runtime: Runtime, { norm, gate, up, down, activation }: FeedForwardSpec) {
+    this.#runtime = runtime;
+    this.#activation = activation;
+    try {
+      this.#norm = this.#hold(runtime.norm(norm));
+      if (gate) this.#gate = this.#hold(runtime.linear(gate));
+      this.#up = this.#hold(runtime.linear(up));
+      this.#down = this.#hold(runtime.linear(down));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  get dIn(): number {
+    return this.#norm.dIn;
+  }
+
+  get dOut(): number {
+    return this.#down.dOut;
+  }
+
+  async forward(x: TensorLike): Promise<Tensor> {
+    const z = await this.#norm.forward(x);
+    const raised = await this.#up.forward(z);
+    if (!this.#gate) return this.#down.forward(await this.#runtime.activate(this.#activation, raised));
+    const gate = await this.#runtime.activate(this.#activation, await this.#gate.forward(z));
+    for (let i = 0; i < gate.data.length; i++) gate.data[i] *= raised.data[i];
+    return this.#down.forward(gate);
+  }
+
+  dispose(): void {
+    for (const layer of this.#held.splice(0)) layer.dispose();
+  }
+
+  #hold(layer: Layer): Layer {
+    this.#held.push(layer);
+    return layer;
+  }
+}

@@ -1,0 +1,56 @@
+// An attention layer whose weights are read at its first use.
+import { throwIfDisposed } from "../check.js";
+import type { Linearization } from "../layer.js";
+import type { Attention } from "../runtime.js";
+import type { Tensor, TensorLike } from "../tensor.js";
+
+export class LazyAttention implements Attention {
+  readonly #make: () => Promise<Attention>;
+  #making?: Promise<Attention>;
+  #made?: Attention;
+  #disposed = false;
+
+  constructor(
+    readonly dIn: number,
+    readonly dOut: number,
+    make: () => Promise<Attention>,
+  ) {
+    this.#make = make;
+  }
+
+  async forward(x: TensorLike): Promise<Tensor> {
+    return (await this.#layer()).forward(x);
+  }
+
+  async linearize(x: TensorLike): Promise<Linearization> {
+    return (await this.#layer()).linearize(x);
+  }
+
+  async probabilities(x: TensorLike): Promise<Tensor> {
+    return (await this.#layer()).probabilities(x);
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#made?.dispose();
+    this.#made = undefined;
+  }
+
+  async #layer(): Promise<Attention> {
+    throwIfDisposed("attention layer", this.#disposed);
+    this.#making ??= this.#make().then(
+      (made) => {
+        if (this.#disposed) made.dispose();
+        else this.#made = made;
+        return made;
+      },
+      (error) => {
+        this.#making = undefined;
+        throw error;
+      },
+    );
+    const layer = await this.#making;
+    throwIfDisposed("attention layer", this.#disposed);
+    return layer;
+  }
+}

@@ -1,0 +1,56 @@
+// From text to token ids, by packages that are loaded only where a model comes with a text encoding.
+import { ModelError } from "../errors.js";
+import type { Tokenizer } from "./model.js";
+import { type FileSource, locate, readJson } from "./source.js";
+
+/** What a text is encoded with, or why it can't be. */
+export type TokenizerOrReason = { tokenizer: Tokenizer } | { reason: ModelError };
+
+/** Token that ends (and starts) a text in GPT-2's encoding, and the size of its vocabulary. */
+export const gpt2Encoding = { endOfText: 50256, vocabulary: 50257 };
+
+/**
+ * The tokenizer of a folder, from its tokenizer.json, through @huggingface/tokenizers.
+ * A tokenizer that can't be had is no reason to refuse the model: the reason is kept for `encode`.
+ */
+export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReason & { bosToken?: number }> {
+  const file = "tokenizer.json";
+  const where = locate(source, file);
+  if ((await source.size(file)) === undefined) return { reason: noTokenizer(`${where} is missing`, file) };
+  const library = await import("@huggingface/tokenizers").catch(() => undefined);
+  if (!library) {
+    return { reason: noTokenizer("the package @huggingface/tokenizers is not installed (npm install it)", file) };
+  }
+  try {
+    const settings = await optionalJson(source, "tokenizer_config.json");
+    const inner = new library.Tokenizer(await readJson(source, file), settings);
+    const tokenizer: Tokenizer = {
+      encode: (text) => inner.encode(text, { add_special_tokens: false }).ids,
+      decode: (tokens) => inner.decode(tokens),
+    };
+    return { tokenizer, bosToken: tokenId(inner, settings["bos_token"]) };
+  } catch (error) {
+    return { reason: noTokenizer(`${where} can't be used (${(error as Error).message})`, file) };
+  }
+}
+
+/** GPT-2's own byte pair encoding (r50k_base), special tokens read as plain text. */
+export async function loadGpt2Tokenizer(): Promise<TokenizerOrReason> {
+  const library = await import("gpt-tokenizer/encoding/r50k_base").catch(() => undefined);
+  if (!library) return { reason: noTokenizer("the package gpt-tokenizer is not installed (npm install it)") };
+  const plain = { disallowedSpecial: new Set<string>() };
+  return { tokenizer: { encode: (text) => library.encode(text, plain), decode: (tokens) => library.decode(tokens) } };
+}
+
+export function noTokenizer(why: string, file?: string): ModelError {
+  return new ModelError(`this model can't encode text: ${why}; token ids work without`, file);
+}
+
+async function optionalJson(source: FileSource, file: string): Promise<Record<string, unknown>> {
+  return (await source.size(file)) === undefined ? {} : readJson(source, file);
+}
+
+function tokenId(tokenizer: { token_to_id(token: string): number | undefined }, token: unknown): number | undefined {
+  const text = typeof token === "string" ? token : (token as { content?: unknown } | null | undefined)?.content;
+  return typeof text === "string" ? tokenizer.token_to_id(text) : undefined;
+}

@@ -1,0 +1,117 @@
+// A runtime in plain loops on doubles (MATH 1 and 3): what models are tested on before any device is.
+import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
+import type { Layer } from "../../src/layer.js";
+import type { Activation, Attention, NormSpec, Runtime } from "../../src/runtime.js";
+import { type Tensor, type TensorLike, tensor } from "../../src/tensor.js";
+import { referenceAttention } from "./attention.js";
+
+export interface ReferenceRuntime extends Runtime {
+  /** Layers made and not yet disposed of. */
+  readonly alive: number;
+}
+
+export function referenceRuntime(): ReferenceRuntime {
+  const alive = new Set<Layer>();
+  const track = <T extends Layer>(layer: Omit<T, "dispose">): T => {
+    const tracked = { ...layer, dispose: () => void alive.delete(tracked) } as T;
+    alive.add(tracked);
+    return tracked;
+  };
+  return {
+    info: { device: "wasm", requested: "wasm", dtype: "f64", threads: 1 },
+    get alive() {
+      return alive.size;
+    },
+    attention: (spec) => track<Attention>(attention(spec)),
+    linear: (spec) => track<Layer>(linear(spec)),
+    norm: (spec) => track<Layer>(norm(spec)),
+    activate: async (kind, x) => tensor(Float64Array.from(x.data, activations[kind]), shapeOf(x)),
+    dispose: () => alive.clear(),
+  };
+}
+
+function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
+  const [dIn] = shapeOf(spec.query.weight);
+  const [, dOut] = shapeOf((spec.output ?? spec.value).weight);
+  return {
+    dIn,
+    dOut,
+    forward: async (x) => referenceAttention(spec, x).output,
+    probabilities: async (x) => referenceAttention(spec, x).probabilities,
+    async linearize(x) {
+      const { output, jvp, vjp } = referenceAttention(spec, x);
+      const inShape = shapeOf(x);
+      return {
+        output,
+        inShape,
+        outShape: output.shape,
+        jvp: async (u) => jvp(u),
+        vjp: async (v) => vjp(v),
+        toDense: () => Promise.reject(new Error("not part of the reference")),
+        dispose: () => {},
+      };
+    },
+  };
+}
+
+function linear({ weight, bias }: Linear): Omit<Layer, "dispose"> {
+  const [dIn, dOut] = shapeOf(weight);
+  return {
+    dIn,
+    dOut,
+    async forward(x) {
+      const [n] = shapeOf(x);
+      const y = new Float64Array(n * dOut);
+      for (let i = 0; i < n; i++) {
+        for (let j = 0; j < dOut; j++) {
+          let sum = bias ? bias.data[j] : 0;
+          for (let c = 0; c < dIn; c++) sum += x.data[i * dIn + c] * weight.data[c * dOut + j];
+          y[i * dOut + j] = sum;
+        }
+      }
+      return tensor(y, [n, dOut]);
+    },
+  };
+}
+
+function norm({ kind, gain, bias, epsilon }: NormSpec): Omit<Layer, "dispose"> {
+  const d = gain.data.length;
+  return {
+    dIn: d,
+    dOut: d,
+    async forward(x): Promise<Tensor> {
+      const y = new Float64Array(x.data.length);
+      for (let from = 0; from < y.length; from += d) {
+        const token = Array.from(x.data.subarray(from, from + d));
+        const mean = kind === "layer" ? token.reduce((sum, entry) => sum + entry, 0) / d : 0;
+        const variance = token.reduce((sum, entry) => sum + (entry - mean) ** 2, 0) / d;
+        for (let c = 0; c < d; c++) {
+          y[from + c] = ((token[c] - mean) / Math.sqrt(variance + epsilon)) * gain.data[c] + (bias?.data[c] ?? 0);
+        }
+      }
+      return tensor(y, shapeOf(x));
+    },
+  };
+}
+
+const activations: Record<Activation, (x: number) => number> = {
+  gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+  "gelu-tanh": (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  silu: (x) => x / (1 + Math.exp(-x)),
+};
+
+/** By its Maclaurin series, or 1 beyond the last double below it (DLMF 7.6.2). */
+function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x;
+  let sum = x;
+  for (let k = 1; Math.abs(term) > 1e-17 * Math.abs(sum); k++) {
+    term *= (2 * x * x) / (2 * k + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+function shapeOf(x: TensorLike): number[] {
+  return [...("shape" in x ? x.shape : x.dims)];
+}
