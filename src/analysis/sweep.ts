@@ -1,5 +1,5 @@
 // Measures local Lipschitz constants over layers × lengths × samples of one text.
-import { checkInteger, checkNumber, throwIfAborted, wrongKind, wrongValue } from "../check.js";
+import { checkInteger, checkKeys, checkNumber, throwIfAborted, wrongKind, wrongValue } from "../check.js";
 import type { LinearizableLayer } from "../layer.js";
 import type { Model } from "../models/model.js";
 import type { AbortSignalLike } from "../platform.js";
@@ -20,7 +20,7 @@ export interface SweepOptions {
   layers?: readonly number[];
   /** Tokens per window, each from 1 to the model's context. */
   lengths: readonly number[];
-  /** Windows per length; default 10. */
+  /** Windows per length, at most 100 000; default 10. */
   samples?: number;
   /** Default 0. */
   seed?: number;
@@ -37,6 +37,13 @@ export interface SweepOptions {
   onProgress?: (event: SweepEvent) => void;
   signal?: AbortSignalLike;
 }
+
+const optionNames = [
+  ...["text", "tokens", "layers", "lengths", "samples", "seed", "rtol", "bracket", "bos"],
+  ...["runtime", "date", "onProgress", "signal"],
+];
+/** Windows per length; the hidden states of all windows are in memory at once. */
+const mostSamples = 100_000;
 
 /** `start` comes once, before any row; with the rows so far it makes a report by `assembleReport`. */
 export type SweepEvent =
@@ -144,7 +151,7 @@ function largestTokenNorm({ data, shape: [n, d] }: Tensor): number {
 }
 
 function checkOptions(model: Model, options: SweepOptions): Provenance["options"] {
-  if (options === null || typeof options !== "object") throw wrongKind("options", "an object", options);
+  checkKeys("options", options, optionNames);
   const { layers, lengths, samples = 10, seed = 0, rtol, bracket, bos = false } = options;
   if (typeof bos !== "boolean") throw wrongKind("bos", "true or false", bos);
   if (bos && model.config.bosToken === undefined) {
@@ -155,7 +162,7 @@ function checkOptions(model: Model, options: SweepOptions): Provenance["options"
   return {
     layers: layers === undefined ? Array.from({ length: model.layers }, (_, layer) => layer) : checkLayers(),
     lengths: checkList("lengths", lengths, 1, model.config.context),
-    samples: checkInteger("samples", samples, 1),
+    samples: checkInteger("samples", samples, 1, mostSamples),
     seed: checkInteger("seed", seed, 0),
     rtol: rtol ?? null,
     bracket: bracket ?? null,

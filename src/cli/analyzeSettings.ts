@@ -48,7 +48,12 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
     tokens: line.text("tokens"),
     layers: line.integers("layers"),
     lengths,
-    samples: line.number("samples", "an integer from 1", (value) => Number.isSafeInteger(value) && value > 0) ?? 10,
+    samples:
+      line.number(
+        "samples",
+        "an integer from 1 to 100000",
+        (value) => Number.isInteger(value) && value >= 1 && value <= 1e5,
+      ) ?? 10,
     seed: line.number("seed", "an integer from 0", (value) => Number.isSafeInteger(value) && value >= 0) ?? 0,
     rtol: line.number("rtol", "a number above 0 and below 1", (value) => value > 0 && value < 1),
     bracket: line.number("bracket", "a number above 0", isPositive),

@@ -174,6 +174,8 @@ describe("sweep", () => {
     ["a seed that is no integer", { seed: 0.5 }, /"seed"/],
     ["rtol of zero", { rtol: 0 }, /"rtol"/],
     ["a negative bracket", { bracket: -1 }, /"bracket"/],
+    ["more samples than can be held", { samples: 1e9 }, /"samples".*from 1 to 100000, got 1000000000/],
+    ["an option that it doesn't know", { sample: 3 }, /"options": unknown key "sample"/],
     ["bos that is no boolean", { bos: "yes" as never }, /"bos"/],
   ];
   it.each(wrong)("refuses %s before any work", async (_, change, message) => {

@@ -1,0 +1,123 @@
+// The command as it is installed: dist/cli.js in a process of its own, on real models.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { toCSV } from "../../src/report/csv.js";
+import { parseReport } from "../../src/report/parse.js";
+import { toTable } from "../../src/report/table.js";
+import { version } from "../../src/version.js";
+import { temporaryFolder } from "./harness.js";
+
+const cli = "dist/cli.js";
+const built = existsSync(cli);
+
+function start(args: string): {
+  child: ChildProcess;
+  result: Promise<{ code: number | null; stdout: string; stderr: string }>;
+} {
+  const child = spawn(process.execPath, [cli, ...args.split(" ")], { stdio: ["ignore", "pipe", "pipe"] });
+  const output = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (data) => (output.stdout += data));
+  child.stderr?.on("data", (data) => (output.stderr += data));
+  const result = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, ...output }));
+  });
+  return { child, result };
+}
+
+const howsmooth = (args: string) => start(args).result;
+
+describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build makes it)"}`, () => {
+  it("shows its version and what it computes on", async () => {
+    expect(await howsmooth("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+    const { code, stdout } = await howsmooth("info --json --dtype f64");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ howsmooth: version, runtime: { device: "wasm", dtype: "f64" } });
+  });
+
+  it("measures a random GPT-2, and its files, its table and --json agree", async () => {
+    const out = join(await temporaryFolder(), "report");
+    const args = "analyze random:gpt2 --layers 0 --lengths 2,4,8 --samples 1";
+    const table = await howsmooth(`${args} --out ${out}`);
+    const json = await howsmooth(`${args} --json`);
+    expect([table.code, table.stderr, json.code, json.stderr]).toEqual([0, "", 0, ""]);
+    const report = parseReport(json.stdout);
+    expect(await readFile(join(out, "report.json"), "utf8")).toBe(json.stdout);
+    expect(await readFile(join(out, "report.csv"), "utf8")).toBe(toCSV(report));
+    expect(table.stdout).toBe(toTable(report));
+
+    expect(report.complete).toBe(true);
+    for (const { status, sigma, lower, upper, radius } of report.rows) {
+      expect(status).toBe("converged");
+      expect(lower!).toBeLessThanOrEqual(sigma! * (1 + 1e-6));
+      expect(upper!).toBeGreaterThanOrEqual(sigma!);
+      // Layer norm puts tokens on a sphere of radius √768, or just inside.
+      expect(radius!).toBeGreaterThan(0.98 * Math.sqrt(768));
+      expect(radius!).toBeLessThanOrEqual(Math.sqrt(768) * (1 + 1e-6));
+    }
+  });
+
+  it("stops at Ctrl-C with exit code 130 and a report of the rows so far", async () => {
+    const out = join(await temporaryFolder(), "report");
+    const { child, result } = start(`analyze random:gpt2 --layers 0 --lengths 8 --samples 5000 --out ${out}`);
+    let [seen, sent] = ["", false];
+    child.stdout?.on("data", (data) => {
+      seen += data;
+      if (!sent && seen.includes("converged")) sent = child.kill("SIGINT");
+    });
+    const { code, stderr } = await result;
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/howsmooth: interrupted by Ctrl-C\n$/)]);
+    const report = parseReport(await readFile(join(out, "report.json"), "utf8"));
+    expect(report.complete).toBe(false);
+    expect(report.rows.length).toBeGreaterThan(0);
+  });
+
+  it("ends quietly when its reader has seen enough", async () => {
+    const { child, result } = start("analyze random:gpt2 --layers 0 --lengths 4 --samples 50");
+    child.stdout?.once("data", () => child.stdout?.destroy());
+    const { code, stderr } = await result;
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  it("says in one line what is wrong, without a stack trace", async () => {
+    const missing = await howsmooth("analyze ./no-such-model");
+    expect(missing).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^howsmooth: .*no-such-model.*\n$/) });
+    expect((await howsmooth("analyze random:gpt2 --lenghts 8")).code).toBe(2);
+    const webgpu = await howsmooth("analyze random:gpt2 --device webgpu");
+    expect(webgpu).toEqual({ code: 1, stdout: "", stderr: expect.stringMatching(/^howsmooth: .*webgpu.*\n$/) });
+  });
+});
+
+const folder = "../shared/data/stories260k";
+const text = "../shared/data/alice29.txt";
+const there = built && existsSync(folder) && existsSync(text);
+
+describe.skipIf(!there)(
+  `stories260k on Alice${there ? "" : " (skipped: no dist/cli.js, or not in ../shared/data)"}`,
+  () => {
+    it("measures both layers at all lengths, and the gate judges the upper bounds", async () => {
+      const args = `analyze ${folder} --text ${text} --layers 0,4 --lengths 8,32,64 --samples 2 --json`;
+      const { code, stdout, stderr } = await howsmooth(`${args} --fail-above 3`);
+      const report = parseReport(stdout);
+      expect(report.rows.map(({ layer, n, start }) => [layer, n, start])).toEqual(
+        [0, 4].flatMap((layer) =>
+          [8, 32, 64].flatMap((n) => [
+            [layer, n, 0],
+            [layer, n, n],
+          ]),
+        ),
+      );
+      expect(report.fits.map(({ layer }) => layer)).toEqual([0, 4]);
+      expect(Object.keys(report.provenance.model.files!)).toContain("model.safetensors");
+      const worst = report.rows.reduce((a, b) => (a.upper! > b.upper! ? a : b));
+      expect(worst.upper).toBeGreaterThan(3);
+      expect([code, stderr]).toEqual([
+        3,
+        expect.stringContaining(`layer ${worst.layer}, n ${worst.n}, sample ${worst.sample}`),
+      ]);
+    });
+  },
+);
