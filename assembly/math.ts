@@ -12,7 +12,7 @@ export function exp(x: v128): v128 {
 @inline
 function expF32(x: v128): v128 {
   const magic = f32x4.splat(12582912.0); // 1.5·2^23: adding it rounds to an integer kept in the low bits
-  x = f32x4.pmax(f32x4.splat(-87.33654), f32x4.pmin(f32x4.splat(88.37626), x));
+  x = f32x4.pmax(f32x4.pmin(x, f32x4.splat(88.02969)), f32x4.splat(-87.33654));
   const t = f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), magic);
   const n = f32x4.sub(t, magic);
   let r = madd32(n, f32x4.splat(-0.693359375), x);
@@ -32,7 +32,7 @@ function expF32(x: v128): v128 {
 @inline
 function expF64(x: v128): v128 {
   const magic = f64x2.splat(6755399441055744.0); // 1.5·2^52
-  x = f64x2.pmax(f64x2.splat(-708.3964185322641), f64x2.pmin(f64x2.splat(709.0895657128241), x));
+  x = f64x2.pmax(f64x2.pmin(x, f64x2.splat(709.0895657128241)), f64x2.splat(-708.3964185322641));
   const t = f64x2.add(f64x2.mul(x, f64x2.splat(1.4426950408889634)), magic);
   const n = f64x2.sub(t, magic);
   let r = madd64(n, f64x2.splat(-6.93147180369123816490e-1), x);
