@@ -30,3 +30,19 @@ export interface KrylovSpace {
   stretch(q: Float64Array): Promise<number>;
   dispose(): void;
 }
+
+/** An operator whose vectors live in a device offers its own space; for the others there is HostKrylovSpace. */
+export interface HasKrylovSpace {
+  krylov(options: KrylovOptions): Promise<KrylovSpace>;
+}
+
+export interface KrylovOptions {
+  /** Iterate A = Jᵀ instead of A = J. */
+  transposed: boolean;
+  /** `bidiagonalize` is called for k < maxSteps at most; power iteration, which keeps one vector, asks for 1. */
+  maxSteps: number;
+}
+
+export function hasKrylovSpace<T extends object>(op: T): op is T & HasKrylovSpace {
+  return typeof (op as Partial<HasKrylovSpace>).krylov === "function";
+}

@@ -13,7 +13,7 @@ export interface SpectralNormOptions {
   bracket?: number;
   /** Default 0, so that a run repeats; the probability of `upper` is over seeds. */
   seed?: number;
-  /** A guess of inShape, normalised and added to the random unit vector (MATH 10.2b). */
+  /** A guess of inShape, normalised and added to the random unit vector (MATH 10.2b); of no use below 3 dimensions. */
   start?: TensorLike;
   /** Of `upper`; default 1e-6. */
   failureProbability?: number;
@@ -32,7 +32,10 @@ export type SpectralNormStatus = "converged" | "step-limit" | "precision-limit" 
 
 export interface SpectralNorm {
   sigma: number;
-  /** ‖J v‖/‖v‖ at the returned vector, less the rounding allowance of MATH 10.4. */
+  /**
+   * ‖J v‖/‖v‖ at the returned right vector, less the rounding allowance of MATH 10.4; ‖Jᵀ v‖/‖v‖ at the left one where
+   * that is the start's side (outShape smaller than inShape, and no guess).
+   */
   lower: number;
   /** Holds with probability ≥ 1 − failureProbability over seeds (MATH 10.2, 10.2b, 10.2c); always finite. */
   upper: number;
@@ -45,7 +48,7 @@ export interface SpectralNorm {
   steps: number;
   /** J and Jᵀ applications. */
   applications: number;
-  /** ‖Jᵀ left − sigma·right‖ (with J right = sigma·left). */
+  /** The larger of ‖J right − sigma·left‖ and ‖Jᵀ left − sigma·right‖; the other one is zero, to rounding. */
   residual: number;
   /** The estimate after each step. */
   history: Float64Array;

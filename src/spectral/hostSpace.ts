@@ -1,0 +1,140 @@
+// The solvers' step body in plain TypeScript, for operators that a user brings.
+import { checkTensor, wrongKind } from "../check.js";
+import { sizeOf, type Tensor, tensor } from "../tensor.js";
+import type { KrylovSpace } from "./krylov.js";
+import type { LinearOperator } from "./operator.js";
+import { addScaled, divided, dot, norm } from "./vector.js";
+
+/** One of the two actions of an operator, checked at every call. */
+interface Action {
+  label: string;
+  run(x: Tensor): Promise<Tensor>;
+  from: readonly number[];
+  to: readonly number[];
+}
+
+/** A new vector orthogonal to the others, zero where nothing but rounding is left of it. */
+interface Orthonormalized {
+  vector: Float64Array;
+  length: number;
+}
+
+/** Relative size below which the two sides of the adjoint identity agree, in single precision even. */
+const adjointTolerance = 1e-3;
+
+/** What is left of a vector after projection is rounding below this, times its length before and √size. */
+const orthogonalityFloor = 2 ** -50;
+
+export class HostKrylovSpace implements KrylovSpace {
+  readonly dtype = "f64";
+  readonly domainSize: number;
+  readonly rangeSize: number;
+  readonly roundoff: number;
+  readonly #forward: Action;
+  readonly #adjoint: Action;
+  #domain: Float64Array[] = [];
+  #range: Float64Array[] = [];
+  /** Where the next power iteration starts. */
+  #next?: Float64Array;
+
+  /** A = J, or Jᵀ when transposed. The operator's arithmetic is taken to be accurate to √size·2⁻⁴⁸. */
+  constructor(op: LinearOperator, transposed: boolean) {
+    const jvp: Action = { label: "op.jvp", run: (u) => op.jvp(u), from: op.inShape, to: op.outShape };
+    const vjp: Action = { label: "op.vjp", run: (v) => op.vjp(v), from: op.outShape, to: op.inShape };
+    this.#forward = transposed ? vjp : jvp;
+    this.#adjoint = transposed ? jvp : vjp;
+    this.domainSize = sizeOf(this.#forward.from);
+    this.rangeSize = sizeOf(this.#forward.to);
+    this.roundoff = 2 ** -48 * Math.sqrt(Math.max(this.domainSize, this.rangeSize));
+  }
+
+  async begin(start: Float64Array): Promise<void> {
+    this.#domain = [divided(start, norm(start))];
+    this.#range = [];
+    this.#next = undefined;
+  }
+
+  async bidiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
+    const image = await apply(this.#forward, this.#domain[k]);
+    const u = orthonormalize(image, this.#range.slice(0, k));
+    this.#range[k] = u.vector;
+    if (u.length === 0) return { alpha: 0, beta: 0 };
+    const preimage = await apply(this.#adjoint, u.vector);
+    this.#checkAdjoint(u.length, dot(this.#domain[k], preimage), norm(preimage));
+    const v = orthonormalize(preimage, this.#domain.slice(0, k + 1));
+    this.#domain[k + 1] = v.vector;
+    return { alpha: u.length, beta: v.length };
+  }
+
+  async iterate(): Promise<{ sigma: number; residual: number }> {
+    const v = this.#next ?? this.#domain[0];
+    const u = orthonormalize(await apply(this.#forward, v), []);
+    this.#domain = [v];
+    this.#range = [u.vector];
+    if (u.length === 0) return { sigma: 0, residual: 0 };
+    const preimage = await apply(this.#adjoint, u.vector);
+    this.#checkAdjoint(u.length, dot(v, preimage), norm(preimage));
+    this.#next = divided(preimage, norm(preimage));
+    addScaled(preimage, -u.length, v);
+    return { sigma: u.length, residual: norm(preimage) };
+  }
+
+  async combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }> {
+    return {
+      range: tensor(combination(p, this.#range, this.rangeSize), [...this.#forward.to]),
+      domain: tensor(combination(q, this.#domain, this.domainSize), [...this.#forward.from]),
+    };
+  }
+
+  async stretch(q: Float64Array): Promise<number> {
+    const x = combination(q, this.#domain, this.domainSize);
+    return norm(await apply(this.#forward, x)) / norm(x);
+  }
+
+  dispose(): void {
+    this.#domain = [];
+    this.#range = [];
+    this.#next = undefined;
+  }
+
+  /** ⟨A v, u⟩ = ⟨v, Aᵀu⟩ costs one dot product, and nothing that follows means anything without it. */
+  #checkAdjoint(forward: number, backward: number, size: number): void {
+    if (Math.abs(forward - backward) <= adjointTolerance * Math.max(forward, size)) return;
+    throw new RangeError(
+      `"op.vjp": expected the adjoint of op.jvp, got ⟨J v, u⟩ = ${forward} but ⟨v, Jᵀ u⟩ = ${backward} for the ` +
+        "vectors of one step; check that vjp(v) is the gradient of ⟨v, jvp(u)⟩ in u",
+    );
+  }
+}
+
+/** The action on a copy of x, so that the operator may keep or overwrite what it is handed; its answer is copied too. */
+async function apply({ label, run, from, to }: Action, x: Float64Array): Promise<Float64Array> {
+  const result = await run(tensor(x.slice(), [...from]));
+  const { data } = checkTensor(label, result, to);
+  if (!(data instanceof Float64Array)) throw wrongKind(`${label}.data`, "a Float64Array", data);
+  return data.slice();
+}
+
+/** Classical Gram–Schmidt, twice: h = Vᵀw, then w ← w − V h. */
+function orthonormalize(w: Float64Array, basis: readonly Float64Array[]): Orthonormalized {
+  const before = norm(w);
+  for (let pass = 0; pass < 2; pass++) {
+    const projections = basis.map((vector) => dot(vector, w));
+    basis.forEach((vector, i) => {
+      addScaled(w, -projections[i], vector);
+    });
+  }
+  const length = norm(w);
+  if (length <= before * orthogonalityFloor * Math.sqrt(w.length * basis.length)) {
+    return { vector: new Float64Array(w.length), length: 0 };
+  }
+  return { vector: divided(w, length), length };
+}
+
+function combination(coefficients: Float64Array, vectors: readonly Float64Array[], size: number): Float64Array {
+  const sum = new Float64Array(size);
+  coefficients.forEach((coefficient, i) => {
+    addScaled(sum, coefficient, vectors[i]);
+  });
+  return sum;
+}

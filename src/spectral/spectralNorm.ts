@@ -1,0 +1,146 @@
+// The largest singular value of a linear operator, with its vectors, bracketed from both sides.
+import { throwIfAborted } from "../check.js";
+import { type Tensor, tensor } from "../tensor.js";
+import { checkCoefficient } from "./coefficient.js";
+import { HostKrylovSpace } from "./hostSpace.js";
+import { type Estimate, settled } from "./iteration.js";
+import { hasKrylovSpace, type KrylovSpace } from "./krylov.js";
+import type { LinearOperator } from "./operator.js";
+import { checkProblem, type Problem } from "./problem.js";
+import type { SpectralNorm, SpectralNormOptions } from "./result.js";
+import { breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator } from "./status.js";
+
+/**
+ * sigma_max of a linear operator J, by Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization, or by power
+ * iteration on JᵀJ.
+ *
+ * Stopping rule: the estimated relative error of sigma is at most rtol/10 at two steps in a row. The estimate is, for
+ * lanczos, the larger of the relative change of sigma and the smaller of ρ and ρ²/(2(1 − (sigma₂/sigma)²)), where
+ * ρ = residual/sigma and sigma₂ is the second Ritz value; for power, the smaller of ρ and the change extrapolated
+ * geometrically. Where rounding is coarser than rtol the rule is applied with rounding, and the status is
+ * "precision-limit". With `bracket` the run goes on until upper/lower − 1 is that small too. The rule cannot see a
+ * singular value that the start vector barely touches, as when a guess is close to another singular vector; `upper`
+ * holds in any case.
+ *
+ * @param op a linearization of this library, or any operator of your own: it is handed copies as Float64Array tensors
+ *   and must return Float64Array tensors of outShape (jvp) and inShape (vjp)
+ * @returns also when the steps run out: see `status` and `message`. `sigma` never exceeds the true value by more than
+ *   rounding; `upper` holds with probability 1 − failureProbability over seeds (MATH 10.2, 10.2b with `start`, 10.2c for
+ *   power), provided that the operator does not depend on the seed
+ * @throws TypeError and RangeError for arguments of a wrong kind or value, for answers of `op` of a wrong kind, shape
+ *   or that are not finite, and for a vjp that is not the adjoint of jvp
+ * @example
+ * const op = { inShape: [2], outShape: [2], jvp: async (u) => scale(u), vjp: async (v) => scale(v) };
+ * const { sigma, lower, upper } = await spectralNorm(op, { rtol: 1e-6 });
+ */
+export async function spectralNorm(op: LinearOperator, options: SpectralNormOptions = {}): Promise<SpectralNorm> {
+  const problem = checkProblem(op, options);
+  throwIfAborted(options.signal);
+  const { transposed, storedSteps: maxSteps } = problem;
+  const space = hasKrylovSpace(op) ? await op.krylov({ transposed, maxSteps }) : new HostKrylovSpace(op, transposed);
+  try {
+    return await solve(space, problem, op, options);
+  } finally {
+    space.dispose();
+  }
+}
+
+async function solve(
+  space: KrylovSpace,
+  problem: Problem,
+  op: LinearOperator,
+  { signal, onProgress }: SpectralNormOptions,
+): Promise<SpectralNorm> {
+  const { maxSteps } = problem;
+  await space.begin(problem.start);
+  const iteration = problem.method.iterate(space);
+  const history: number[] = [];
+  const errors: number[] = [];
+  for (;;) {
+    throwIfAborted(signal);
+    const estimate = await iteration.next();
+    history.push(estimate.sigma);
+    errors.push(estimate.error);
+    onProgress?.({ type: "step", step: history.length, maxSteps, sigma: estimate.sigma });
+    const outcome = outcomeOf(estimate, errors, space, problem);
+    if (outcome) return result(space, problem, op, estimate, outcome, history);
+  }
+}
+
+/** How the run has ended, or undefined if it goes on. */
+function outcomeOf(
+  { sigma, invariant }: Estimate,
+  errors: readonly number[],
+  space: KrylovSpace,
+  { rtol: wanted, bracket, maxSteps, ...problem }: Problem,
+): Outcome | undefined {
+  if (sigma === 0) return zeroOperator();
+  const { dtype, roundoff } = space;
+  const rtol = wanted ?? (dtype === "f32" ? 1e-4 : 1e-8);
+  const steps = errors.length;
+  const ending: Ending = {
+    dtype,
+    roundoff,
+    rtol,
+    bracket,
+    steps,
+    error: errors[steps - 1],
+    settled: settled(errors, Math.max(rtol, roundoff)),
+    width: width(upperFactor(space, problem, steps), roundoff),
+    leastWidth: width(1, roundoff),
+  };
+  const narrow = bracket === undefined || ending.width <= bracket || ending.leastWidth > bracket;
+  if (ending.settled && narrow) return finished(ending);
+  if (invariant) return breakdown(ending);
+  return steps >= maxSteps ? stepLimit(ending) : undefined;
+}
+
+function upperFactor(
+  space: KrylovSpace,
+  { method, failureProbability, guess }: Pick<Problem, "method" | "failureProbability" | "guess">,
+  steps: number,
+): number {
+  return method.factor({ dimension: space.domainSize, steps, failureProbability, guess });
+}
+
+/** upper/lower − 1 before the final stretch is known, which may differ from sigma by one more rounding. */
+function width(factor: number, roundoff: number): number {
+  return roundoff < 1 ? (factor * (1 + roundoff) ** 2) / (1 - roundoff) - 1 : Number.POSITIVE_INFINITY;
+}
+
+async function result(
+  space: KrylovSpace,
+  problem: Problem,
+  op: LinearOperator,
+  { sigma, residual, range, domain }: Estimate,
+  outcome: Outcome,
+  history: number[],
+): Promise<SpectralNorm> {
+  const steps = history.length;
+  const isZero = sigma === 0;
+  const pair = await space.combine(isZero ? range.map(() => 0) : range, domain);
+  // Any direction is a left singular vector of zero.
+  if (isZero) pair.range.data[0] = 1;
+  const stretch = isZero ? 0 : checkCoefficient("the final norm", await space.stretch(domain), steps, space);
+  const upper = Math.max(sigma, stretch) * upperFactor(space, problem, steps) * (1 + space.roundoff);
+  const [left, right] = problem.transposed ? [pair.domain, pair.range] : [pair.range, pair.domain];
+  return {
+    sigma,
+    lower: stretch * Math.max(0, 1 - space.roundoff),
+    upper: Math.min(upper, Number.MAX_VALUE),
+    failureProbability: problem.failureProbability,
+    certified: space.dtype === "f64",
+    ...outcome,
+    steps,
+    applications: 2 * steps + (isZero ? 0 : 1),
+    residual,
+    history: Float64Array.from(history),
+    seed: problem.seed,
+    left: shaped(left, op.outShape),
+    right: shaped(right, op.inShape),
+  };
+}
+
+function shaped({ data }: Tensor, shape: readonly number[]): Tensor {
+  return tensor(data, [...shape]);
+}
