@@ -27,7 +27,7 @@ export function gpt2(config: ConfigFile, weights: WeightSource): Architecture {
   config.refuse({ scale_attn_by_inverse_layer_idx: false, add_cross_attention: false, quantization_config: false });
   if (!config.flag("scale_attn_weights", true)) throw config.unsupported("scale_attn_weights", "not implemented");
 
-  const prefix = weights.has("transformer.wte.weight") || !weights.has("wte.weight") ? "transformer." : "";
+  const prefix = weights.has("h.0.ln_1.weight") ? "" : "transformer.";
   const wte = embeddingName();
   const wpe = `${prefix}wpe.weight`;
   const block = (layer: number, name: string) => `${prefix}h.${layer}.${name}`;

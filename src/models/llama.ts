@@ -45,7 +45,7 @@ export function llama(config: ConfigFile, weights: WeightSource): Architecture {
   config.refuse(unimplemented);
   refuseSlidingWindows(config);
 
-  const prefix = weights.has("model.embed_tokens.weight") || !weights.has("embed_tokens.weight") ? "model." : "";
+  const prefix = weights.has("layers.0.input_layernorm.weight") ? "" : "model.";
   const embedding = embeddingName();
   const block = (layer: number, name: string) => `${prefix}layers.${layer}.${name}`;
   weights.require(embedding, [vocabulary, width]);

@@ -5,6 +5,7 @@ import { loadModel } from "../../src/models/index.js";
 import { SafetensorsFile } from "../../src/models/safetensors.js";
 import { type Tensor, tensor } from "../../src/tensor.js";
 import { referenceRuntime } from "../reference/runtime.js";
+import { runtimes } from "./runtimes.js";
 
 const data = new URL("../../../shared/data/", import.meta.url).pathname;
 const missing = existsSync(data) ? "" : ` (skipped: the folder of test data ${data} is missing)`;
@@ -17,14 +18,13 @@ const oracle: Record<string, Recorded> = JSON.parse(
   readFileSync(new URL("../oracle/checkpoints.json", import.meta.url), "utf8"),
 );
 
-const accuracy = 1e-9;
-
 describe.skipIf(missing).each(["stories260k", "gpt-nano-sort"])(`%s against the oracle${missing}`, (name) => {
   const { tokens, layers } = oracle[name];
   const wanted = Object.keys(layers).map(Number);
 
-  it("has its attention inputs", async () => {
-    const model = await loadModel(data + name, { runtime: referenceRuntime() });
+  it.each(runtimes)("has its attention inputs on $name", async ({ make, accuracy }) => {
+    const runtime = await make();
+    const model = await loadModel(data + name, { runtime });
     const trace = await model.trace(tokens, { layers: wanted });
     expect([...trace.keys()]).toEqual(wanted);
     for (const layer of wanted) {
@@ -38,6 +38,43 @@ describe.skipIf(missing).each(["stories260k", "gpt-nano-sort"])(`%s against the 
       expect(Math.abs(values.reduce((sum, entry) => sum + entry, 0) - inputSum)).toBeLessThan(accuracy * norm * 10);
       expect(Math.abs(values.reduce((sum, entry) => sum + entry * entry, 0) / inputSquares - 1)).toBeLessThan(accuracy);
     }
+    runtime.dispose();
+  });
+});
+
+interface Architecture {
+  tokens: number[];
+  layers: { input: number[][] }[];
+}
+
+describe.each(["gpt2", "llama"])("the random checkpoint %s of the oracle", (name) => {
+  const folder = new URL(`../oracle/architectures/${name}`, import.meta.url).pathname;
+  // They are recorded to 9 digits.
+  const rounding = 5e-9;
+  const expected: Architecture = JSON.parse(readFileSync(`${folder}/expected.json`, "utf8"));
+
+  it.each(runtimes)("has its attention inputs on $name", async ({ make, accuracy }) => {
+    const runtime = await make();
+    const model = await loadModel(folder, { runtime });
+    expect(model.layers).toBe(expected.layers.length);
+    const trace = await model.trace(expected.tokens, { layers: [...expected.layers.keys()] });
+    for (const [layer, { input }] of expected.layers.entries()) {
+      const recorded = tensor(Float64Array.from(input.flat()), [input.length, input[0].length]);
+      expectClose(trace.get(layer)!, recorded, accuracy + rounding);
+    }
+    runtime.dispose();
+  });
+});
+
+describe.each([
+  ["llama3", /"rope_scaling".*llama3.*not implemented/],
+  ["llama-linear", /"rope_scaling".*linear.*not implemented/],
+  ["mistral", /"model_type" is "mistral"; supported are gpt2, llama/],
+  ["bert", /"model_type" is "bert"; supported are gpt2, llama/],
+])("the random checkpoint %s of the oracle", (name, message) => {
+  it("is refused by name", async () => {
+    const folder = new URL(`../oracle/architectures/${name}`, import.meta.url).pathname;
+    await expect(loadModel(folder, { runtime: referenceRuntime() })).rejects.toThrow(message);
   });
 });
 
