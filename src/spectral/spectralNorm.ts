@@ -30,8 +30,9 @@ import { breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator
  * @throws TypeError and RangeError for arguments of a wrong kind or value, for answers of `op` of a wrong kind, shape
  *   or that are not finite, and for a vjp that is not the adjoint of jvp
  * @example
- * const op = { inShape: [2], outShape: [2], jvp: async (u) => scale(u), vjp: async (v) => scale(v) };
- * const { sigma, lower, upper } = await spectralNorm(op, { rtol: 1e-6 });
+ * const halve = async ({ data, shape }) => ({ data: data.map((entry) => entry / 2), shape });
+ * const op = { inShape: [8, 4], outShape: [8, 4], jvp: halve, vjp: halve };
+ * const { sigma, lower, upper } = await spectralNorm(op); // sigma is 0.5
  */
 export async function spectralNorm(op: LinearOperator, options: SpectralNormOptions = {}): Promise<SpectralNorm> {
   const problem = checkProblem(op, options);
