@@ -1,8 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ConfigFile } from "../../src/models/config.js";
 import { openFolder } from "../../src/models/folder.js";
+import { gpt2 } from "../../src/models/gpt2.js";
 import { loadModel } from "../../src/models/index.js";
+import { transpose } from "../../src/models/matrix.js";
 import { SafetensorsFile } from "../../src/models/safetensors.js";
+import { readJson } from "../../src/models/source.js";
 import { type Tensor, tensor } from "../../src/tensor.js";
 import { referenceRuntime } from "../reference/runtime.js";
 import { runtimes } from "./runtimes.js";
@@ -98,6 +102,28 @@ describe.skipIf(missing)(`gpt-nano-sort against its recorded activations${missin
     attention.dispose();
   });
 
+  it.each([0, 1, 2])("input %i through the last block, the final norm and the head", async (sample) => {
+    const recorded = await recordings(sample);
+    const runtime = referenceRuntime();
+    const folder = (await openFolder(`${data}gpt-nano-sort`))!;
+    const weights = await SafetensorsFile.open(folder, "model.safetensors");
+    const architecture = gpt2(new ConfigFile(await readJson(folder, "config.json")), weights);
+    const model = await loadModel(`${data}gpt-nano-sort`, { runtime });
+    const trace = await model.trace(Array.from((await recorded("idx")).data), { layers: [2], hidden: true });
+
+    const attended = sum(trace.hidden.get(2)!, await model.attention(2).forward(trace.get(2)!));
+    const block = sum(attended, await (await architecture.feedForward(2, runtime)).forward(attended));
+    expectClose(block, await recorded("block2"), tolerance);
+    const [gain, bias] = [
+      await weights.tensor("transformer.ln_f.weight"),
+      await weights.tensor("transformer.ln_f.bias"),
+    ];
+    const final = await runtime.norm({ kind: "layer", gain, bias, epsilon: 1e-5 }).forward(block);
+    expectClose(final, await recorded("ln_f"), tolerance);
+    const weight = transpose(await weights.tensor("lm_head.weight"));
+    expectClose(await runtime.linear({ weight }).forward(final), await recorded("lm_head"), tolerance);
+  });
+
   async function recordings(sample: number) {
     const file = await SafetensorsFile.open((await openFolder(`${data}gpt-nano-sort`))!, "activations.safetensors");
     return async (name: string): Promise<Tensor> => {
@@ -132,6 +158,13 @@ it.skipIf(missing)(`a model without a tokenizer names the missing file, and take
   expect(() => model.encode("2 1 0")).toThrow(/gpt-nano-sort\/tokenizer\.json is missing/);
   expect(model.tokenizer).toBeUndefined();
 });
+
+function sum(a: Tensor, b: Tensor): Tensor {
+  return tensor(
+    Float64Array.from(a.data, (entry, at) => entry + b.data[at]),
+    a.shape,
+  );
+}
 
 function expectClose(actual: Tensor, expected: Tensor, tolerance: number) {
   expect(actual.data.length).toBe(expected.data.length);

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../src/errors.js";
 import { openFolder } from "../../src/models/folder.js";
@@ -214,5 +215,29 @@ describe("hostile files", () => {
     await expect(opened.tensor("b")).rejects.toThrow(
       /expected 12 bytes from byte \d+ on, got 4; the file is truncated/,
     );
+  });
+
+  it("whatever bytes are changed: a ModelError, or tensors that lie inside the file", async () => {
+    const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 });
+    let refused = 0;
+    await fc.assert(
+      fc.asyncProperty(damage, fc.nat(whole.length), async (changes, kept) => {
+        const bytes = whole.slice(0, kept % 3 ? whole.length : kept);
+        for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value;
+        const source = new BlobSource({ [file]: new Blob([bytes]) });
+        try {
+          const { entries } = await SafetensorsFile.open(source, file);
+          for (const { begin, end } of entries.values()) {
+            expect(begin).toBeLessThanOrEqual(end);
+            expect(end).toBeLessThanOrEqual(bytes.length);
+          }
+        } catch (error) {
+          expect(error).toBeInstanceOf(ModelError);
+          refused++;
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeGreaterThan(100);
   });
 });
