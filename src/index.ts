@@ -1,0 +1,12 @@
+// The core: runtimes, attention layers and the measurement of their smoothness.
+export type { AttentionSpec, Linear, Mask } from "./attention/spec.js";
+export { DeviceError, ModelError, OutOfMemoryError } from "./errors.js";
+export type { Layer, LinearizableLayer, Linearization } from "./layer.js";
+export { localLipschitz } from "./localLipschitz.js";
+export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./runtime.js";
+export { createRuntime } from "./runtime.js";
+export type { LinearOperator } from "./spectral/operator.js";
+export type { SpectralNorm, SpectralNormOptions, SpectralNormProgress, SpectralNormStatus } from "./spectral/result.js";
+export { spectralNorm } from "./spectral/spectralNorm.js";
+export { type RealArray, type Tensor, type TensorLike, tensor } from "./tensor.js";
+export { version } from "./version.js";

@@ -1,0 +1,92 @@
+// The solvers over the device's Krylov steps, against the oracle's singular values.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { localLipschitz } from "../../src/localLipschitz.js";
+import type { Runtime } from "../../src/runtime.js";
+import { spectralNorm } from "../../src/spectral/spectralNorm.js";
+import type { Tensor } from "../../src/tensor.js";
+import { loadFixtures } from "../oracle/fixtures.js";
+import { referenceAttention } from "../reference/attention.js";
+import { tolerance } from "./close.js";
+import { variantRuntime, variants } from "./variants.js";
+
+function inner(a: Tensor, b: Tensor): number {
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += a.data[i] * b.data[i];
+  return sum;
+}
+
+describe.each(variants)("sigma in $name", (variant) => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await variantRuntime(variant);
+  });
+  afterAll(() => runtime.dispose());
+
+  const cases = loadFixtures().filter((fixture) => fixture.spec.kind !== "l2");
+  it.each(cases.flatMap((fixture) => (["lanczos", "power"] as const).map((method) => ({ ...fixture, method }))))(
+    "$name by $method",
+    async ({ spec, x, expected, method }) => {
+      const want = expected.sigma[0] ?? 0;
+      const layer = runtime.attention(spec);
+      const at = await layer.linearize(x);
+      layer.dispose();
+      const found = await spectralNorm(at, { method, rtol: variant.dtype === "f64" ? 1e-9 : 1e-5, seed: 3 });
+      const precision = tolerance(variant.dtype, referenceAttention(spec, x).largestLogit);
+      // Power iteration cannot tell two nearly equal values apart in its 1000 steps; the bracket still holds.
+      const close = method === "power" && expected.sigma[1] > 0.999 * want;
+      const limit = close ? 1e-4 : precision;
+      expect(Math.abs(found.sigma - want)).toBeLessThanOrEqual(limit * want);
+      expect(found.lower).toBeLessThanOrEqual(want);
+      expect(found.upper).toBeGreaterThanOrEqual(want);
+      expect(found.certified).toBe(variant.dtype === "f64");
+      const endings = ["converged", "precision-limit", "breakdown", "zero-operator"];
+      expect(close ? [...endings, "step-limit"] : endings).toContain(found.status);
+      if (want > 0) {
+        expect(Math.abs(inner(found.left, found.left) - 1)).toBeLessThan(1e-5);
+        expect(Math.abs(inner(found.right, found.right) - 1)).toBeLessThan(1e-5);
+        expect(Math.abs(inner(found.left, await at.jvp(found.right)) - want)).toBeLessThan(2 * limit * want);
+      }
+      at.dispose();
+    },
+  );
+
+  it("repeats to the last bit with the same seed", async () => {
+    const { spec, x } = cases[1];
+    const layer = runtime.attention(spec);
+    const first = await localLipschitz(layer, x, { seed: 5 });
+    const second = await localLipschitz(layer, x, { seed: 5 });
+    const other = await localLipschitz(layer, x, { seed: 6 });
+    layer.dispose();
+    expect(second).toEqual(first);
+    expect(other.history[0]).not.toBe(first.history[0]);
+  });
+
+  it("a zero operator gives zero after one step", async () => {
+    const { spec, x } = cases[0];
+    const layer = runtime.attention({ ...spec, mask: { allowed: new Uint8Array(x.shape[0] ** 2) } });
+    const found = await localLipschitz(layer, x);
+    layer.dispose();
+    expect(found).toMatchObject({ sigma: 0, lower: 0, upper: 0, status: "zero-operator", steps: 1 });
+  });
+});
+
+describe("memory", () => {
+  it("is given back to the last byte by dispose, in any order", async () => {
+    const runtime = await variantRuntime(variants[0]);
+    const heap = (runtime as unknown as { heap: { used: number } }).heap;
+    const before = heap.used;
+    const { spec, x } = loadFixtures()[1];
+    const layer = runtime.attention(spec);
+    const at = await layer.linearize(x);
+    layer.dispose();
+    await spectralNorm(at);
+    await at.toDense();
+    at.dispose();
+    at.dispose();
+    expect(heap.used).toBe(before);
+    await expect(layer.forward(x)).rejects.toThrow(/disposed/);
+    await expect(at.jvp(x)).rejects.toThrow(/disposed/);
+    runtime.dispose();
+    expect(() => runtime.attention(spec)).toThrow(/disposed/);
+  });
+});
