@@ -1,6 +1,7 @@
 // Measures local Lipschitz constants over layers × lengths × samples of one text.
 import { checkInteger, checkKeys, checkNumber, throwIfAborted, wrongKind, wrongValue } from "../check.js";
 import type { LinearizableLayer } from "../layer.js";
+import { localLipschitz } from "../localLipschitz.js";
 import type { Model } from "../models/model.js";
 import type { AbortSignalLike } from "../platform.js";
 import { deriveSeed } from "../random.js";
@@ -60,7 +61,7 @@ export type Measure = (layer: LinearizableLayer, x: Tensor, options: SpectralNor
  * @throws TypeError, RangeError for wrong options, before any work; the signal's reason on abort. The rows measured
  *   until then were handed to `onProgress`: `assembleReport(provenance, rows, false)` makes a report of them.
  */
-export async function sweep(model: Model, options: SweepOptions, measure: Measure): Promise<Report> {
+export async function sweep(model: Model, options: SweepOptions, measure: Measure = localLipschitz): Promise<Report> {
   const settings = checkOptions(model, options);
   const { layers, lengths, samples, seed, rtol, bracket, bos } = settings;
   const { signal, onProgress } = options;
