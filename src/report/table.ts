@@ -54,8 +54,10 @@ export function formatSummary(report: Report): string {
 
   const measured = rows.filter(isMeasured);
   if (measured.length > 0) {
-    const risk = Math.max(...measured.map(({ failureProbability }) => failureProbability));
-    lines.push(`each upper bound fails with probability at most ${risk.toExponential()} over the solver's random start`);
+    const risk = measured.reduce((most, { failureProbability }) => Math.max(most, failureProbability), 0);
+    lines.push(
+      `each upper bound fails with probability at most ${risk.toExponential()} over the solver's random start`,
+    );
   }
   if (provenance.input.wrapped !== null) lines.push(`note: ${provenance.input.wrapped}`);
   if (measured.length < rows.length) lines.push(`failed: ${rows.length - measured.length} of ${rows.length} rows`);
