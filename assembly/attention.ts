@@ -47,7 +47,8 @@ const WHOLE: u8 = 2;
   lo: usize;
   hi: usize;
   allowed: usize;
-  /** cos and sin, panels of [dHead/2][NR] each, or 0. */
+  /** cos and sin of the rotated pairs, panels of [pairs][NR] each, or 0. */
+  pairs: i32;
   cos: usize;
   sin: usize;
   groupFirst: usize;
@@ -231,11 +232,10 @@ export function addBias(tokenPanels: i32, rows: i32, at: usize, bias: usize): vo
   }
 }
 
-/** Rotates the pairs (c, c + dHead/2) of `count` heads from channel `first` on, backwards for the adjoint (MATH 1, 3). */
+/** Rotates the pairs (c, c + pairs) of `count` heads from channel `first` on, backwards for the adjoint (MATH 1, 3). */
 export function rotate(s: Primal, at: usize, first: i32, count: i32, backwards: bool): void {
   const l = s.layer;
-  const half = l.dHead >> 1;
-  const span = <usize>half * ROW;
+  const span = <usize>s.pairs * ROW;
   for (let p = 0; p < s.panels; p++) {
     const cos = s.cos + <usize>p * span;
     const sin = s.sin + <usize>p * span;

@@ -1,5 +1,5 @@
 // What a self-attention layer is made of.
-import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor } from "../check.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../check.js";
 import type { RealArray, TensorLike } from "../tensor.js";
 import { checkMask } from "./mask.js";
 
@@ -32,7 +32,11 @@ export interface AttentionSpec {
   tiedValue?: boolean;
   scale?: number;
   mask?: Mask;
-  rope?: { base: number };
+  /**
+   * Rotary positions: pair c turns by position·base^(−2c/dHead), or by position·frequencies[c]; pairs are
+   * (c, c + number of pairs), and channels past the last pair are left as they are.
+   */
+  rope?: { base: number } | { frequencies: readonly number[] };
 }
 
 /** A spec whose kinds, shapes and values were checked, with its sizes made explicit. */
@@ -45,7 +49,8 @@ export interface ResolvedSpec {
   readonly dValue: number;
   readonly scale: number;
   readonly mask: Mask;
-  readonly rope?: { readonly base: number };
+  /** Angle of each rotated pair a position, [pairs]. */
+  readonly frequencies?: Float64Array;
   readonly query: ResolvedLinear;
   readonly key: ResolvedLinear;
   readonly value: ResolvedLinear;
@@ -101,11 +106,6 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   const output = spec.output === undefined ? undefined : resolveLinear("spec.output", spec.output, heads * dValue);
   const mask = spec.mask ?? "none";
   checkMask("spec.mask", mask);
-  if (spec.rope !== undefined) {
-    checkKeys("spec.rope", spec.rope, ["base"]);
-    checkNumber("spec.rope.base", spec.rope.base, 0);
-    if (dHead % 2 !== 0) throw new RangeError(`"spec.rope": expected an even dHead, got ${dHead}`);
-  }
   return {
     dIn: query.dIn,
     dOut: output ? output.dOut : heads * dValue,
@@ -115,12 +115,29 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
     dValue,
     scale: spec.scale === undefined ? 1 / Math.sqrt(dHead) : checkNumber("spec.scale", spec.scale),
     mask,
-    rope: spec.rope,
+    frequencies: spec.rope === undefined ? undefined : resolveRope(spec.rope, dHead),
     query,
     key,
     value,
     output,
   };
+}
+
+function resolveRope(rope: NonNullable<AttentionSpec["rope"]>, dHead: number): Float64Array {
+  checkKeys("spec.rope", rope, ["base", "frequencies"]);
+  if ("frequencies" in rope) {
+    const { frequencies } = rope;
+    if (!Array.isArray(frequencies)) throw wrongKind("spec.rope.frequencies", "an array of numbers", frequencies);
+    if (frequencies.length === 0 || 2 * frequencies.length > dHead) {
+      throw new RangeError(
+        `"spec.rope.frequencies": expected 1 to ${Math.floor(dHead / 2)} pairs for dHead = ${dHead}, got ${frequencies.length}`,
+      );
+    }
+    return Float64Array.from(frequencies, (value, c) => checkNumber(`spec.rope.frequencies[${c}]`, value));
+  }
+  const base = checkNumber("spec.rope.base", rope.base, 0);
+  if (dHead % 2 !== 0) throw new RangeError(`"spec.rope": expected an even dHead, got ${dHead}`);
+  return Float64Array.from({ length: dHead / 2 }, (_, c) => base ** ((-2 * c) / dHead));
 }
 
 function perHead(label: string, columns: number, heads: number, name: string): number {

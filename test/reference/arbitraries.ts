@@ -61,7 +61,7 @@ export function attentionCases(options: CaseOptions = {}): fc.Arbitrary<Attentio
       dValue: fc.integer({ min: 1, max: Math.max(1, Math.floor(maxWidth / 2)) }),
       biases: fc.boolean(),
       outputMap: fc.boolean(),
-      rope: fc.constantFrom(undefined, 100, 10000),
+      rope: fc.constantFrom(undefined, 100, 10000, "partial" as const),
       scale: fc.constantFrom(undefined, 0.3),
       tied: fc.boolean(),
       tiedValue: fc.boolean(),
@@ -81,7 +81,8 @@ interface Drawn {
   dValue: number;
   biases: boolean;
   outputMap: boolean;
-  rope?: number;
+  /** A base, or some pairs of their own frequencies. */
+  rope?: number | "partial";
   scale?: number;
   tied: boolean;
   tiedValue: boolean;
@@ -90,13 +91,19 @@ interface Drawn {
   maxHeads: number;
 }
 
+function rotations(rope: number | "partial", dHead: number): AttentionSpec["rope"] {
+  if (rope !== "partial") return { base: rope };
+  return { frequencies: Array.from({ length: Math.ceil(dHead / 4) }, (_, c) => 0.7 / (c + 1)) };
+}
+
 function attentionCase(kind: "dot-product" | "l2", drawn: Drawn): AttentionCase {
   const { n, dIn, biases, dValue, mask, scale, maxHeads } = drawn;
   const tied = kind === "l2" && drawn.tied;
   const kvHeads = Math.min(drawn.groups, maxHeads);
   const heads = tied ? kvHeads : kvHeads * Math.min(drawn.headsPerGroup, Math.floor(maxHeads / kvHeads));
-  const rope = kind === "dot-product" && drawn.rope !== undefined ? { base: drawn.rope } : undefined;
-  const dHead = 2 * drawn.halfHead - (drawn.oddHead && !rope ? 1 : 0);
+  const rotates = kind === "dot-product" && drawn.rope !== undefined;
+  const dHead = 2 * drawn.halfHead - (drawn.oddHead && !rotates ? 1 : 0);
+  const rope = rotates ? rotations(drawn.rope as number | "partial", dHead) : undefined;
   const tiedValue = tied && drawn.tiedValue;
   const random = new Random(drawn.seed);
   const gaussian = (shape: number[], std: number) =>

@@ -25,8 +25,8 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
   const dIn = input[0].length;
   const allowed = allowedPairs(spec.mask ?? "none", n);
   const heads = Array.from({ length: spec.heads }, (_, h) => headMaps(spec, h)).map((maps) => {
-    const q = rotate(affine(input, maps.query), maps.ropeBase, 1);
-    const k = rotate(affine(input, maps.key), maps.ropeBase, 1);
+    const q = rotate(affine(input, maps.query), maps.frequencies, 1);
+    const k = rotate(affine(input, maps.key), maps.frequencies, 1);
     const v = affine(input, maps.value);
     const logits = allowed.map((row, i) =>
       row.map((allow, j) => {
@@ -49,9 +49,9 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
   const jvp = (direction: TensorLike): Tensor => {
     const u = rows(direction);
     const image = zeros(n, dOut);
-    for (const { query, key, value, output: map, ropeBase, scale, l2, q, k, v, p } of heads) {
-      const dq = rotate(times(u, query.weight), ropeBase, 1);
-      const dk = rotate(times(u, key.weight), ropeBase, 1);
+    for (const { query, key, value, output: map, frequencies, scale, l2, q, k, v, p } of heads) {
+      const dq = rotate(times(u, query.weight), frequencies, 1);
+      const dk = rotate(times(u, key.weight), frequencies, 1);
       const dv = times(u, value.weight);
       const dp = p.map((row, i) => {
         const e = row.map((_, j) =>
@@ -72,7 +72,7 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
   const vjp = (cotangent: TensorLike): Tensor => {
     const g = rows(cotangent);
     const pulled = zeros(n, dIn);
-    for (const { query, key, value, output: map, ropeBase, scale, l2, q, k, v, p } of heads) {
+    for (const { query, key, value, output: map, frequencies, scale, l2, q, k, v, p } of heads) {
       const gO = times(g, transpose(map));
       const gS = p.map((row, i) => {
         const m = v.map((vj) => inner(gO[i], vj));
@@ -84,8 +84,8 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
       function pull(own: number[], other: number[], c: number): number {
         return l2 ? -2 * scale * (own[c] - other[c]) : scale * other[c];
       }
-      accumulate(pulled, times(rotate(gQ, ropeBase, -1), transpose(query.weight)));
-      accumulate(pulled, times(rotate(gK, ropeBase, -1), transpose(key.weight)));
+      accumulate(pulled, times(rotate(gQ, frequencies, -1), transpose(query.weight)));
+      accumulate(pulled, times(rotate(gK, frequencies, -1), transpose(key.weight)));
       accumulate(pulled, times(times(transpose(p), gO), transpose(value.weight)));
     }
     return flat(pulled);
@@ -122,7 +122,13 @@ function headMaps(spec: AttentionSpec, h: number) {
   const output = spec.output
     ? rows(spec.output.weight).slice(h * dValue, (h + 1) * dValue)
     : value.bias.map((_, c) => unit(spec.heads * dValue, h * dValue + c));
-  return { query, key, value, output, scale, l2, ropeBase: spec.rope?.base };
+  return { query, key, value, output, scale, l2, frequencies: frequenciesOf(spec.rope, query.bias.length) };
+}
+
+function frequenciesOf(rope: AttentionSpec["rope"], width: number): readonly number[] {
+  if (rope === undefined) return [];
+  if ("frequencies" in rope) return rope.frequencies;
+  return Array.from({ length: width / 2 }, (_, c) => rope.base ** ((-2 * c) / width));
 }
 
 function columnsOf(map: Linear, block: number, blocks: number): Affine {
@@ -152,13 +158,12 @@ export function allowedPairs(mask: Mask, n: number): boolean[][] {
 }
 
 /** Turns the pair (c, c + d/2) of token p by ±p·base^(−2c/d). */
-function rotate(tokens: Matrix, base: number | undefined, sign: 1 | -1): Matrix {
-  if (base === undefined) return tokens;
+function rotate(tokens: Matrix, frequencies: readonly number[], sign: 1 | -1): Matrix {
   return tokens.map((token, p) => {
-    const half = token.length / 2;
-    const turned = new Array<number>(token.length);
+    const half = frequencies.length;
+    const turned = [...token];
     for (let c = 0; c < half; c++) {
-      const angle = sign * p * base ** (-c / half);
+      const angle = sign * p * frequencies[c];
       turned[c] = token[c] * Math.cos(angle) - token[c + half] * Math.sin(angle);
       turned[c + half] = token[c] * Math.sin(angle) + token[c + half] * Math.cos(angle);
     }

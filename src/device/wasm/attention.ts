@@ -195,7 +195,7 @@ class WasmLinearization implements Linearization, HasKrylovSpace {
     for (const name of ["groupFirst", "groupEnd", "groupOffset"] as const) {
       new Uint32Array(heap.memory.buffer, space.fields[name], tiling.groups).set(tiling[name]);
     }
-    if (spec.rope) writeRotations(region, space.fields.cos, space.fields.sin, n, spec.dHead, spec.rope.base);
+    if (spec.frequencies) writeRotations(region, space.fields.cos, space.fields.sin, n, spec.frequencies);
     writePanels(heap, space.fields.x, input.data, n, spec.dIn);
     writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer });
 
@@ -319,6 +319,7 @@ function primalSpace(region: Region, spec: ResolvedSpec, n: number, tiling: Tili
   const channels = heads * dHead + kvHeads * (dHead + dValue);
   const tokens = panels * columns;
   const keys = strips * MR;
+  const pairs = spec.frequencies?.length ?? 0;
   const toStrips = (count: number) => Math.ceil(count / MR) * MR;
   const toPanels = (count: number) => Math.ceil(count / columns) * columns;
   const reals = (count: number, what: string) => region.reals(count, what);
@@ -335,8 +336,9 @@ function primalSpace(region: Region, spec: ResolvedSpec, n: number, tiling: Tili
     lo: reals(tokens, "the mask"),
     hi: reals(tokens, "the mask"),
     allowed: byEntry ? region.bytes(n * n, "the mask") : 0,
-    cos: spec.rope ? reals((tokens * dHead) / 2, "the rotations") : 0,
-    sin: spec.rope ? reals((tokens * dHead) / 2, "the rotations") : 0,
+    pairs,
+    cos: pairs ? reals(tokens * pairs, "the rotations") : 0,
+    sin: pairs ? reals(tokens * pairs, "the rotations") : 0,
     groupFirst: region.bytes(groups * 4, "the mask"),
     groupEnd: region.bytes(groups * 4, "the mask"),
     groupOffset: region.bytes(groups * 4, "the mask"),
@@ -361,13 +363,10 @@ function primalSpace(region: Region, spec: ResolvedSpec, n: number, tiling: Tili
   return { at: region.bytes(structSize(PRIMAL), "a linearization"), fields };
 }
 
-/** cos and sin of position·base^(−2c/dHead), in panels of dHead/2 rows. */
-function writeRotations(region: Region, cos: number, sin: number, n: number, dHead: number, base: number): void {
-  const half = dHead / 2;
-  const angles = new Float64Array(n * half);
-  for (let position = 0; position < n; position++) {
-    for (let c = 0; c < half; c++) angles[position * half + c] = position * base ** ((-2 * c) / dHead);
-  }
-  writePanels(region.heap, cos, angles.map(Math.cos), n, half);
-  writePanels(region.heap, sin, angles.map(Math.sin), n, half);
+/** cos and sin of position·frequency, in panels of a row a pair. */
+function writeRotations(region: Region, cos: number, sin: number, n: number, frequencies: Float64Array): void {
+  const pairs = frequencies.length;
+  const angles = Float64Array.from({ length: n * pairs }, (_, at) => Math.floor(at / pairs) * frequencies[at % pairs]);
+  writePanels(region.heap, cos, angles.map(Math.cos), n, pairs);
+  writePanels(region.heap, sin, angles.map(Math.sin), n, pairs);
 }

@@ -49,7 +49,7 @@ export const LAYER = [
   ...["project", "bias", "projectBack", "output", "outputBias", "outputBack"],
 ] as const;
 export const PRIMAL = [
-  ...["layer", "n", "panels", "strips", "groups", "groupPanels", "tiles", "lo", "hi", "allowed", "cos", "sin"],
+  ...["layer", "n", "panels", "strips", "groups", "groupPanels", "tiles", "lo", "hi", "allowed", "pairs", "cos", "sin"],
   ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "probabilities", "x", "qkv", "o"],
   ...["keyStrips", "valueStrips", "keyChannels", "valueChannels", "queryRows"],
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
