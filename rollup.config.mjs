@@ -38,7 +38,7 @@ const library = {
     report: "src/report/index.ts",
   },
   external: [/^node:/, /^@huggingface\/tokenizers/, /^gpt-tokenizer/],
-  plugins: [typescript],
+  plugins: [typescript, nodeResolve()],
   output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name]-[hash].js" },
 };
 
