@@ -8,8 +8,15 @@ import type { Layer, LinearizableLayer } from "./layer.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
 export interface Attention extends LinearizableLayer {
+  readonly heads: number;
   /** Attention probabilities at x, [heads, n, n]. */
   probabilities(x: TensorLike): Promise<Tensor>;
+  /**
+   * One head alone, as a layer of its own that the caller disposes of: P_h V_h W_O,h without the output map's bias,
+   * so that the heads' outputs add up to this layer's, up to that bias.
+   * @throws RangeError for a head that the layer does not have
+   */
+  head(index: number): Attention;
 }
 
 export interface RuntimeInfo {

@@ -77,8 +77,8 @@ export class Decoder implements Model {
   attention(layer: number): Attention {
     throwIfDisposed("model", this.#disposed);
     checkInteger("layer", layer, 0, this.layers - 1);
-    const { width } = this.config;
-    return new LazyAttention(width, width, async () => {
+    const { width, heads } = this.config;
+    return new LazyAttention(width, width, heads, async () => {
       throwIfDisposed("model", this.#disposed);
       return this.#runtime.attention(await this.#architecture.attention(layer));
     });

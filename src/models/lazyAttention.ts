@@ -1,5 +1,5 @@
 // An attention layer whose weights are read at its first use.
-import { throwIfDisposed } from "../check.js";
+import { checkInteger, throwIfDisposed } from "../check.js";
 import type { Linearization } from "../layer.js";
 import type { Attention } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
@@ -13,6 +13,7 @@ export class LazyAttention implements Attention {
   constructor(
     readonly dIn: number,
     readonly dOut: number,
+    readonly heads: number,
     make: () => Promise<Attention>,
   ) {
     this.#make = make;
@@ -28,6 +29,12 @@ export class LazyAttention implements Attention {
 
   async probabilities(x: TensorLike): Promise<Tensor> {
     return (await this.#layer()).probabilities(x);
+  }
+
+  head(index: number): Attention {
+    throwIfDisposed("attention layer", this.#disposed);
+    checkInteger("head", index, 0, this.heads - 1);
+    return new LazyAttention(this.dIn, this.dOut, 1, async () => (await this.#layer()).head(index));
   }
 
   dispose(): void {

@@ -30,6 +30,10 @@ export function fakeModel({
       forward: unused,
       linearize: unused,
       probabilities: unused,
+      heads: 1,
+      head: () => {
+        throw new Error("unused");
+      },
       dispose() {},
     } as Attention;
   };

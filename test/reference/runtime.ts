@@ -36,6 +36,10 @@ function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
   return {
     dIn,
     dOut,
+    heads: spec.heads,
+    head: () => {
+      throw new Error("not part of the reference");
+    },
     forward: async (x) => referenceAttention(spec, x).output,
     probabilities: async (x) => referenceAttention(spec, x).probabilities,
     async linearize(x) {

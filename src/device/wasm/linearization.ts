@@ -1,0 +1,233 @@
+// The Jacobian of attention at one input: the primal once, then products with J and Jᵀ that reuse it.
+import { resolveMask } from "../../attention/mask.js";
+import { checkFinite, checkTensor, throwIfDisposed } from "../../check.js";
+import type { Linearization } from "../../layer.js";
+import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
+import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
+import { borrow, Region } from "./heap.js";
+import type { Kernels } from "./kernels.js";
+import { WasmKrylovSpace } from "./krylov.js";
+import { MR, PRIMAL, panelSize, ROW, readField, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
+import { type Tiling, tileMask } from "./tiles.js";
+import type { LayerSizes } from "./weights.js";
+
+export class WasmLinearization implements Linearization, HasKrylovSpace {
+  readonly inShape: number[];
+  readonly outShape: number[];
+  readonly output: Tensor;
+  readonly #kernels: Kernels;
+  readonly #region: Region;
+  readonly #spec: LayerSizes;
+  readonly #tiling: Tiling;
+  readonly #primal: number;
+  readonly #probabilities: number;
+  readonly #roundoff: number;
+  readonly #release: () => void;
+  #users = 1;
+  #disposed = false;
+
+  constructor(kernels: Kernels, region: Region, spec: LayerSizes, layer: number, input: Tensor, release: () => void) {
+    const { heap } = region;
+    const n = input.shape[0];
+    this.#kernels = kernels;
+    this.#region = region;
+    this.#spec = spec;
+    this.#release = release;
+    this.inShape = [n, spec.dIn];
+    this.outShape = [n, spec.dOut];
+    const mask = resolveMask(spec.mask, n);
+    const tiling = tileMask(mask, ROW / heap.word);
+    this.#tiling = tiling;
+    const space = primalSpace(region, spec, n, tiling, mask.allowed !== undefined);
+    this.#primal = space.at;
+    this.#probabilities = space.fields.probabilities;
+
+    heap
+      .reals(space.fields.lo, tiling.panels * (ROW / heap.word))
+      .fill(0)
+      .set(mask.lo);
+    heap
+      .reals(space.fields.hi, tiling.panels * (ROW / heap.word))
+      .fill(0)
+      .set(mask.hi);
+    const bytes = new Uint8Array(heap.memory.buffer);
+    bytes.set(tiling.tiles, space.fields.tiles);
+    if (mask.allowed) bytes.set(mask.allowed, space.fields.allowed);
+    for (const name of ["groupFirst", "groupEnd", "groupOffset"] as const) {
+      new Uint32Array(heap.memory.buffer, space.fields[name], tiling.groups).set(tiling[name]);
+    }
+    if (spec.frequencies) writeRotations(region, space.fields.cos, space.fields.sin, n, spec.frequencies);
+    writePanels(heap, space.fields.x, input.data, n, spec.dIn);
+    writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer });
+
+    this.output = borrow(heap, (work) => {
+      const y = work.reals(panelSize(heap, n, spec.dOut), "the output");
+      kernels.attend(space.at, y);
+      return tensor(readPanels(heap, y, n, spec.dOut), this.outShape);
+    });
+    const maxScore = readField(heap, space.at, PRIMAL, ":maxScore");
+    if (!Number.isFinite(maxScore)) {
+      throw new RangeError(
+        `"x": the attention scores overflow ${heap.word === 4 ? "f32; use dtype f64, or scale x or the weights down" : "f64; scale x or the weights down"}`,
+      );
+    }
+    checkFinite("the layer's output (an overflow: scale x or the weights down)", this.output.data, this.outShape);
+    // MATH 10.4: relative error ~ 1e-5 for |logit| < 100, |logit|·1e-7 beyond, in f32; 2⁻²⁹ of it in f64.
+    this.#roundoff = Math.max(1e-5, maxScore * 1e-7) * (heap.word === 4 ? 1 : 2 ** -29);
+  }
+
+  async jvp(u: TensorLike): Promise<Tensor> {
+    return this.#apply("u", u, this.inShape, this.outShape, this.#kernels.jvp);
+  }
+
+  async vjp(v: TensorLike): Promise<Tensor> {
+    return this.#apply("v", v, this.outShape, this.inShape, this.#kernels.vjp);
+  }
+
+  async toDense(): Promise<Tensor> {
+    throwIfDisposed("linearization", this.#disposed);
+    const { heap } = this.#region;
+    const [n, dIn] = this.inShape;
+    const { dOut } = this.#spec;
+    return borrow(heap, (work) => {
+      const rows = n * dOut;
+      const columns = n * dIn;
+      const out = work.reals(rows * columns, "the dense Jacobian");
+      const u = work.reals(panelSize(heap, n, dIn), "a tangent");
+      const y = work.reals(panelSize(heap, n, dOut), "a tangent");
+      this.#kernels.dense(this.#primal, u, y, out);
+      return tensor(heap.reals(out, rows * columns).slice(), [rows, columns]);
+    });
+  }
+
+  async krylov(options: KrylovOptions): Promise<KrylovSpace> {
+    throwIfDisposed("linearization", this.#disposed);
+    this.#users++;
+    const region = new Region(this.#region.heap);
+    try {
+      return new WasmKrylovSpace(this.#kernels, region, this.#primal, this, options, this.#roundoff, () =>
+        this.#free(),
+      );
+    } catch (error) {
+      region.free();
+      this.#free();
+      throw error;
+    }
+  }
+
+  /** [heads, n, n], from the panels of each group. */
+  probabilities(): Tensor {
+    const { heap } = this.#region;
+    const { heads } = this.#spec;
+    const n = this.inShape[0];
+    const { panels, groupPanels, groupFirst, groupEnd, groupOffset, headBytes } = this.#tiling;
+    const columns = ROW / heap.word;
+    const data = heap.word === 4 ? new Float32Array(heads * n * n) : new Float64Array(heads * n * n);
+    for (let h = 0; h < heads; h++) {
+      for (let panel = 0; panel < panels; panel++) {
+        const group = Math.floor(panel / groupPanels);
+        const keys = (groupEnd[group] - groupFirst[group]) * MR;
+        const at = h * headBytes + groupOffset[group] + (panel % groupPanels) * keys * ROW;
+        const view = heap.reals(this.#probabilities + at, keys * columns);
+        const first = groupFirst[group] * MR;
+        for (let lane = 0; lane < Math.min(columns, n - panel * columns); lane++) {
+          const row = (h * n + panel * columns + lane) * n + first;
+          for (let j = 0; j < Math.min(keys, n - first); j++) data[row + j] = view[j * columns + lane];
+        }
+      }
+    }
+    return tensor(data, [heads, n, n]);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#free();
+  }
+
+  #apply(
+    label: string,
+    vector: TensorLike,
+    from: number[],
+    to: number[],
+    kernel: (primal: number, from: number, to: number) => void,
+  ): Tensor {
+    throwIfDisposed("linearization", this.#disposed);
+    const { heap } = this.#region;
+    const { data } = checkTensor(label, vector, from);
+    return borrow(heap, (work) => {
+      const source = work.reals(panelSize(heap, from[0], from[1]), "a tangent");
+      const target = work.reals(panelSize(heap, to[0], to[1]), "a tangent");
+      writePanels(heap, source, data, from[0], from[1]);
+      kernel(this.#primal, source, target);
+      return tensor(readPanels(heap, target, to[0], to[1]), [...to]);
+    });
+  }
+
+  #free(): void {
+    if (--this.#users > 0) return;
+    this.#region.free();
+    this.#release();
+  }
+}
+
+/** Memory for everything that the derivatives reuse, and for the work of one application. */
+function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling, byEntry: boolean) {
+  const { heap } = region;
+  const columns = ROW / heap.word;
+  const { heads, kvHeads, dHead, dValue, dIn } = spec;
+  const { panels, strips, groups, groupPanels, headBytes, scoreBytes } = tiling;
+  const channels = heads * dHead + kvHeads * (dHead + dValue);
+  const tokens = panels * columns;
+  const keys = strips * MR;
+  const pairs = spec.frequencies?.length ?? 0;
+  const toStrips = (count: number) => Math.ceil(count / MR) * MR;
+  const toPanels = (count: number) => Math.ceil(count / columns) * columns;
+  const reals = (count: number, what: string) => region.reals(count, what);
+  const kept = "what the derivatives reuse";
+  const work = "the work space of a linearization";
+  const fields = {
+    n,
+    panels,
+    strips,
+    groups,
+    groupPanels,
+    headBytes,
+    tiles: region.bytes(tiling.tiles.length, "the mask"),
+    lo: reals(tokens, "the mask"),
+    hi: reals(tokens, "the mask"),
+    allowed: byEntry ? region.bytes(n * n, "the mask") : 0,
+    pairs,
+    cos: pairs ? reals(tokens * pairs, "the rotations") : 0,
+    sin: pairs ? reals(tokens * pairs, "the rotations") : 0,
+    groupFirst: region.bytes(groups * 4, "the mask"),
+    groupEnd: region.bytes(groups * 4, "the mask"),
+    groupOffset: region.bytes(groups * 4, "the mask"),
+    probabilities: region.bytes(heads * headBytes, "the attention probabilities"),
+    x: reals(tokens * dIn, kept),
+    qkv: reals(tokens * channels, kept),
+    o: reals(tokens * heads * dValue, kept),
+    keyStrips: reals(kvHeads * keys * 2 * dHead, kept),
+    valueStrips: reals(kvHeads * keys * dValue, kept),
+    keyChannels: reals(kvHeads * keys * toStrips(dHead), kept),
+    valueChannels: reals(kvHeads * keys * toStrips(dValue), kept),
+    queryRows: reals(heads * tokens * toPanels(dHead), kept),
+    dqkv: reals(tokens * channels, work),
+    dO: reals(tokens * heads * dValue, work),
+    dValueChannels: reals(keys * toStrips(dValue), work),
+    queryPanels: reals(groupPanels * columns * 2 * dHead, work),
+    scores: region.bytes(scoreBytes, work),
+    gradientRows: reals(tokens * toPanels(dValue), work),
+    gradientKeys: reals(Math.max(keys, tokens) * toPanels(dHead), work),
+    gradientValues: reals(Math.max(keys, tokens) * toPanels(dValue), work),
+  };
+  return { at: region.bytes(structSize(PRIMAL), "a linearization"), fields };
+}
+
+/** cos and sin of position·frequency, in panels of a row a pair. */
+function writeRotations(region: Region, cos: number, sin: number, n: number, frequencies: Float64Array): void {
+  const pairs = frequencies.length;
+  const angles = Float64Array.from({ length: n * pairs }, (_, at) => Math.floor(at / pairs) * frequencies[at % pairs]);
+  writePanels(region.heap, cos, angles.map(Math.cos), n, pairs);
+  writePanels(region.heap, sin, angles.map(Math.sin), n, pairs);
+}
