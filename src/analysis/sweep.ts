@@ -8,6 +8,7 @@ import { deriveSeed } from "../random.js";
 import type { RuntimeInfo } from "../runtime.js";
 import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
 import type { Tensor } from "../tensor.js";
+import { turn } from "../turn.js";
 import { version } from "../version.js";
 import { sha256 } from "./digest.js";
 import { assembleReport, type Provenance, type Report, type Row } from "./report.js";
@@ -228,10 +229,4 @@ function describeRuntime({ device, requested, reason, dtype, simd, threads, adap
     threads,
     ...(adapter === undefined ? {} : { adapter }),
   };
-}
-
-/** Lets the host run its events (a Ctrl-C, a click), which awaiting results that are already there never does. */
-function turn(): Promise<void> {
-  const { setTimeout } = globalThis as unknown as { setTimeout(callback: () => void, ms: number): void };
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

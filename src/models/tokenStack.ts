@@ -3,6 +3,7 @@ import { throwIfAborted } from "../check.js";
 import type { Layer } from "../layer.js";
 import type { AbortSignalLike } from "../platform.js";
 import { type RealArray, type Tensor, tensor } from "../tensor.js";
+import { turn } from "../turn.js";
 
 /** Tokens that pass through a row-wise layer at once: enough for the kernels' speed, little memory. */
 const tokensAtOnce = 1024;
@@ -33,6 +34,7 @@ export class TokenStack {
     const { data, width } = this;
     const image = data.slice();
     for (let from = 0; from < data.length; from += tokensAtOnce * width) {
+      await turn();
       throwIfAborted(signal);
       const rows = data.subarray(from, from + tokensAtOnce * width);
       const { data: part } = await layer.forward(tensor(rows, [rows.length / width, width]));
