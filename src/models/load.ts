@@ -3,17 +3,14 @@ import { checkKeys, throwIfAborted, wrongKind, wrongValue } from "../check.js";
 import { ModelError } from "../errors.js";
 import type { AbortSignalLike, BlobLike, FileLike, URLLike } from "../platform.js";
 import type { Runtime } from "../runtime.js";
-import type { Architecture } from "./architecture.js";
+import { architectureOf } from "./architectures.js";
 import { ConfigFile } from "./config.js";
 import { Decoder } from "./decoder.js";
 import { openFolder } from "./folder.js";
-import { gpt2 } from "./gpt2.js";
-import { llama } from "./llama.js";
 import type { Model } from "./model.js";
 import { SafetensorsFile } from "./safetensors.js";
 import { BlobSource, type FileMap, type FileSource, locate, readJson } from "./source.js";
 import { loadTokenizer } from "./tokenizer.js";
-import type { WeightSource } from "./weights.js";
 
 export type ModelSource = string | URLLike | readonly FileLike[] | FileMap;
 
@@ -29,11 +26,6 @@ export interface LoadOptions {
   onProgress?: (event: LoadEvent) => void;
   signal?: AbortSignalLike;
 }
-
-const architectures: Readonly<Record<string, (config: ConfigFile, weights: WeightSource) => Architecture>> = {
-  gpt2,
-  llama,
-};
 
 const weightsFile = "model.safetensors";
 
@@ -121,17 +113,6 @@ async function readConfig(files: FileSource): Promise<ConfigFile> {
     );
   }
   return new ConfigFile(await readJson(files, "config.json"), locate(files, "config.json"));
-}
-
-function architectureOf(config: ConfigFile) {
-  const { model_type: type, architectures: classes } = config.values;
-  const supported = Object.keys(architectures).join(", ");
-  if (typeof type !== "string" || !Object.hasOwn(architectures, type)) {
-    const found =
-      typeof type === "string" ? `"${type}"` : `not given (architectures: ${JSON.stringify(classes ?? null)})`;
-    throw new ModelError(`${config.file}: "model_type" is ${found}; supported are ${supported}`, "config.json");
-  }
-  return architectures[type];
 }
 
 async function requireWeightsFile(files: FileSource): Promise<void> {
