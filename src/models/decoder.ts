@@ -1,8 +1,10 @@
 // A decoder-only transformer as a Model: which weights are needed when, and how hidden states move through blocks.
+import type { AttentionSpec } from "../attention/spec.js";
 import { checkInteger, checkKeys, throwIfAborted, throwIfDisposed, wrongKind, wrongValue } from "../check.js";
 import type { AbortSignalLike } from "../platform.js";
 import type { Attention, Runtime } from "../runtime.js";
 import type { Tensor } from "../tensor.js";
+import { turn } from "../turn.js";
 import type { Architecture } from "./architecture.js";
 import { LazyAttention } from "./lazyAttention.js";
 import type {
@@ -77,11 +79,7 @@ export class Decoder implements Model {
   attention(layer: number): Attention {
     throwIfDisposed("model", this.#disposed);
     checkInteger("layer", layer, 0, this.layers - 1);
-    const { width, heads } = this.config;
-    return new LazyAttention(width, width, heads, async () => {
-      throwIfDisposed("model", this.#disposed);
-      return this.#runtime.attention(await this.#architecture.attention(layer));
-    });
+    return this.#attention(() => this.#architecture.attention(layer));
   }
 
   dispose(): void {
@@ -102,17 +100,29 @@ export class Decoder implements Model {
       this.config.width,
     );
     for (let layer = 0; layer <= last; layer++) {
+      await turn();
       throwIfAborted(signal);
       throwIfDisposed("model", this.#disposed);
-      const attention = this.attention(layer);
+      // Kept once it was asked for, so that weights are read once, whoever needs them.
+      let asked: Promise<AttentionSpec> | undefined;
+      const spec = () => (asked ??= this.#architecture.attention(layer));
+      const attention = this.#attention(() => asked ?? this.#architecture.attention(layer));
       try {
         const inputs = await this.#attentionInputs(layer, stack, signal);
-        if (wanted.has(layer)) yield { layer, attention, inputs, hidden: stack.split() };
+        if (wanted.has(layer)) yield { layer, attention, spec, inputs, hidden: stack.split() };
         if (layer < last) await this.#advance(layer, stack, attention, inputs, signal);
       } finally {
         attention.dispose();
       }
     }
+  }
+
+  #attention(read: () => Promise<AttentionSpec>): Attention {
+    const { width, heads } = this.config;
+    return new LazyAttention(width, width, heads, async () => {
+      throwIfDisposed("model", this.#disposed);
+      return this.#runtime.attention(await read());
+    });
   }
 
   async #attentionInputs(layer: number, stack: TokenStack, signal?: AbortSignalLike): Promise<Tensor[]> {
@@ -128,6 +138,7 @@ export class Decoder implements Model {
   async #advance(layer: number, stack: TokenStack, attention: Attention, inputs: Tensor[], signal?: AbortSignalLike) {
     let at = 0;
     for (const input of inputs) {
+      await turn();
       throwIfAborted(signal);
       const { data } = await attention.forward(input);
       stack.add(data, at);

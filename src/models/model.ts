@@ -1,4 +1,5 @@
 // What every model offers, whatever its architecture and wherever its weights come from.
+import type { AttentionSpec } from "../attention/spec.js";
 import type { AbortSignalLike } from "../platform.js";
 import type { Attention } from "../runtime.js";
 import type { Tensor } from "../tensor.js";
@@ -50,6 +51,8 @@ export interface WalkStep {
   readonly layer: number;
   /** Disposed of by the walk when its next step begins; its weights are read only if it is used, or passed. */
   readonly attention: Attention;
+  /** The same layer's weights, to make it on another runtime: in a worker, say. To be called before the next step. */
+  spec(): Promise<AttentionSpec>;
   /** The inputs of the attention. Not to be changed before the next step. */
   readonly inputs: Tensor[];
   /** The inputs of the block. */

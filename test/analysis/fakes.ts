@@ -21,8 +21,8 @@ export function fakeModel({
   bosToken = 7,
   log = [] as string[],
 } = {}): Model {
+  const unused = () => Promise.reject(new Error("not part of the fake"));
   const attention = (layer: number): Attention => {
-    const unused = () => Promise.reject(new Error("not part of the fake"));
     return {
       dIn: 3,
       dOut: 3,
@@ -63,7 +63,8 @@ export function fakeModel({
     async *walk(windows, options) {
       for (const layer of options.layers) {
         log.push(`weights ${layer}`);
-        yield { layer, attention: attention(layer), inputs: windows.map((tokens) => input(tokens, layer)), hidden: [] };
+        const inputs = windows.map((tokens) => input(tokens, layer));
+        yield { layer, attention: attention(layer), spec: unused, inputs, hidden: [] };
       }
     },
     attention,

@@ -82,6 +82,27 @@ describe("walk", () => {
     expect(read).toEqual([]);
   });
 
+  it("hands out the weights of a layer, read once, which make the same layer on another runtime", async () => {
+    const { model, read } = recordedModel(referenceRuntime());
+    for await (const { layer, attention, spec, inputs } of model.walk(windows, { layers: [0, 1] })) {
+      const elsewhere = referenceRuntime().attention(await spec());
+      expect(await elsewhere.forward(inputs[2])).toEqual(await attention.forward(inputs[2]));
+      expect(await spec()).toBe(await spec());
+      expect(read.filter((name) => name.startsWith(`h.${layer}.attn`))).toHaveLength(4);
+    }
+  });
+
+  it("lets the host run its events while later layers are made", async () => {
+    const { model, read } = recordedModel(referenceRuntime());
+    const controller = new AbortController();
+    const walk = model.walk(Array(2000).fill([1, 2, 3, 4, 5, 6]), { layers: [0, 3], signal: controller.signal });
+    const steps = walk[Symbol.asyncIterator]();
+    await steps.next();
+    setTimeout(() => controller.abort(new Error("from a timer")), 1);
+    await expect(steps.next()).rejects.toThrow("from a timer");
+    expect(read.some((name) => name.startsWith("h.3"))).toBe(false);
+  });
+
   it("holds one block's layers at a time and leaves none behind, finished, left early or failed", async () => {
     const runtime = referenceRuntime();
     const { model } = recordedModel(runtime);
