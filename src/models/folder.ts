@@ -2,6 +2,7 @@
 // everything else compiles and bundles for the browser.
 import { ModelError } from "../errors.js";
 import { type FileSource, locate, shortRead } from "./source.js";
+import { turns } from "./turns.js";
 
 interface Stats {
   readonly size: number;
@@ -30,6 +31,11 @@ const chunk = 2 ** 22;
 /** The platform reads less than 2³¹ bytes at once. */
 const largestRead = 2 ** 30;
 
+/** Whether the platform has a file system. */
+export async function hasFolders(): Promise<boolean> {
+  return (await platformModule<FileSystem>("node:fs/promises")) !== undefined;
+}
+
 /** The folder at `path`, or undefined if there is none; ModelError where the platform has no file system. */
 export async function openFolder(path: string): Promise<FolderSource | undefined> {
   const fs = await platformModule<FileSystem>("node:fs/promises");
@@ -39,8 +45,12 @@ export async function openFolder(path: string): Promise<FolderSource | undefined
   return stats && new FolderSource(path.length > 1 ? path.replace(/\/+$/, "") : path, fs);
 }
 
+/** Processes may hold few files open. */
+const filesAtOnce = 8;
+
 export class FolderSource implements FileSource {
   readonly #fs: FileSystem;
+  readonly #inTurn = turns(filesAtOnce);
 
   constructor(
     readonly name: string,
@@ -59,7 +69,7 @@ export class FolderSource implements FileSource {
   }
 
   async read(file: string, start: number, end: number): Promise<Uint8Array> {
-    return this.#withOpen(file, async (handle) => {
+    const fill = async (handle: FileHandle) => {
       const bytes = new Uint8Array(end - start);
       let done = 0;
       while (done < bytes.length) {
@@ -69,7 +79,8 @@ export class FolderSource implements FileSource {
         done += bytesRead;
       }
       return bytes;
-    });
+    };
+    return this.#inTurn(() => this.#withOpen(file, fill));
   }
 
   async sha256(file: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 // howsmooth/models: checkpoints and randomly initialised models, and the inputs of their attention layers.
-export { type LoadEvent, type LoadOptions, loadModel, type ModelSource } from "./load.js";
+export { type FileEvent, type LoadEvent, type LoadOptions, loadModel } from "./load.js";
 export type {
   Model,
   ModelConfig,
@@ -10,5 +10,7 @@ export type {
   WalkOptions,
   WalkStep,
 } from "./model.js";
+export type { ModelSource, NetworkOptions, SourceOptions } from "./openSource.js";
 export { type RandomModelOptions, randomModel } from "./random.js";
 export type { FileMap } from "./source.js";
+export type { ByteCache, DownloadEvent } from "./web/webSource.js";

@@ -69,14 +69,16 @@ export class SafetensorsFile implements WeightSource {
     const { begin, end, shape } = this.#entry(name);
     const [rows, width] = shape;
     const rowBytes = (end - begin) / rows;
-    const parts: RealArray[] = [];
+    const reading: Promise<RealArray>[] = [];
     for (let from = 0; from < ids.length; ) {
       let to = from + 1;
       while (to < ids.length && ids[to] === ids[to - 1] + 1) to++;
       const first = begin + ids[from] * rowBytes;
-      parts.push(await this.#numbers(name, first, first + (to - from) * rowBytes, ids[from] * width));
+      reading.push(this.#numbers(name, first, first + (to - from) * rowBytes, ids[from] * width));
       from = to;
     }
+    // At once, so that a server can be asked for neighbours together.
+    const parts = await Promise.all(reading);
     const data =
       parts[0] instanceof Float64Array ? new Float64Array(ids.length * width) : new Float32Array(ids.length * width);
     let filled = 0;

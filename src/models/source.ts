@@ -1,12 +1,12 @@
-// Where the files of a model lie: a narrow view that folders, dropped files and, later, the network offer alike.
+// Where the files of a model lie: a narrow view that folders, dropped files and servers offer alike.
 import { ModelError } from "../errors.js";
 import type { BlobLike, FileLike } from "../platform.js";
 
 export interface FileSource {
-  /** For messages: the folder, or "the files given". */
+  /** For messages: the folder, its URL, or "the files given". */
   readonly name: string;
-  /** Names of the files, sorted. */
-  list(): Promise<string[]>;
+  /** Names of the files, sorted; undefined where they can't be listed. */
+  list(): Promise<string[] | undefined>;
   /** In bytes; undefined if there is no such file. */
   size(file: string): Promise<number | undefined>;
   /** The bytes [start, end) in a buffer of their own; ModelError if they can't be had in full. */
@@ -23,8 +23,10 @@ interface Platform {
   TextDecoder: new (encoding: string, options: { fatal: boolean }) => { decode(bytes: Uint8Array): string };
 }
 
-/** Above this a blob is not hashed: the platform hashes only what is in memory in one piece. */
-const largestHashedBlob = 2 ** 26;
+/** Larger blobs are not hashed: the platform hashes only what is in memory in one piece. */
+const largestHashed = 2 ** 26;
+/** Far more than any tokenizer.json has; a length that a damaged file system or a server made up is not believed. */
+const largestJson = 2 ** 28;
 
 /** Files of a drop or a file input, or blobs by name. */
 export class BlobSource implements FileSource {
@@ -54,9 +56,7 @@ export class BlobSource implements FileSource {
 
   async sha256(file: string): Promise<string | undefined> {
     const size = await this.size(file);
-    const { crypto } = globalThis as unknown as Platform;
-    if (!crypto?.subtle || size === undefined || size > largestHashedBlob) return undefined;
-    return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", await this.read(file, 0, size))));
+    return size === undefined || size > largestHashed ? undefined : sha256Of(await this.read(file, 0, size));
   }
 }
 
@@ -76,6 +76,9 @@ export function locate(source: FileSource, file: string): string {
 export async function readJson(source: FileSource, file: string): Promise<Record<string, unknown>> {
   const size = await source.size(file);
   if (size === undefined) throw new ModelError(`${locate(source, file)}: no such file`, file);
+  if (size > largestJson) {
+    throw new ModelError(`${locate(source, file)}: ${size} bytes, more than the ${largestJson} read as JSON`, file);
+  }
   const value = parseJson(await source.read(file, 0, size), locate(source, file), file);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new ModelError(`${locate(source, file)}: expected a JSON object`, file);
@@ -97,6 +100,10 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 }
 
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** In hex; undefined for more than is hashed, and where the platform doesn't hash. */
+export async function sha256Of(bytes: Uint8Array): Promise<string | undefined> {
+  const { crypto } = globalThis as unknown as Platform;
+  if (!crypto?.subtle || bytes.length > largestHashed) return undefined;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
