@@ -2,6 +2,7 @@
 // (src/device/wasm/structs.ts mirrors their fields).
 export { multiply, packPanels, packStrips, setEdgeTile, unpackPanels } from "./gemm";
 export { addBias, attend } from "./attention";
+export { sumPatterns, sumTransposedPatterns } from "./pattern";
 export { dense, jvp, vjp } from "./jacobian";
 export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";

@@ -70,7 +70,7 @@ export function checkProblem(op: LinearOperator, options: SpectralNormOptions): 
 
   const inSize = sizeOf(op.inShape);
   const outSize = sizeOf(op.outShape);
-  const given = options.start === undefined ? undefined : checkGuess(options.start, op);
+  const given = options.start === undefined || options.start === "random" ? undefined : checkGuess(options.start, op);
   // A smaller start dimension gives a sharper bracket; a guess is of the input side.
   const transposed = given === undefined && outSize < inSize;
   const [domainSize, rangeSize] = transposed ? [outSize, inSize] : [inSize, outSize];

@@ -13,8 +13,12 @@ export interface SpectralNormOptions {
   bracket?: number;
   /** Default 0, so that a run repeats; the probability of `upper` is over seeds. */
   seed?: number;
-  /** A guess of inShape, normalised and added to the random unit vector (MATH 10.2b); of no use below 3 dimensions. */
-  start?: TensorLike;
+  /**
+   * A guess of inShape, normalised and added to the random unit vector (MATH 10.2b). Default: for a linearization of
+   * attention the guess of MATH 13.6, for other operators none; "random" starts without a guess. Less than three
+   * dimensions take no guess.
+   */
+  start?: TensorLike | "random";
   /** Of `upper`; default 1e-6. */
   failureProbability?: number;
   signal?: AbortSignalLike;

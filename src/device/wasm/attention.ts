@@ -4,10 +4,10 @@ import { checkInteger, checkTensor, throwIfDisposed } from "../../check.js";
 import type { Linearization } from "../../layer.js";
 import type { Attention } from "../../runtime.js";
 import type { HasKrylovSpace } from "../../spectral/krylov.js";
-import type { Tensor, TensorLike } from "../../tensor.js";
+import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { WasmLinearization } from "./linearization.js";
+import { type SharedWeights, WasmLinearization } from "./linearization.js";
 import { headSpec, type LayerSizes, type PackedLayer, packLayer } from "./weights.js";
 
 export class WasmAttention implements Attention {
@@ -18,6 +18,7 @@ export class WasmAttention implements Attention {
   readonly #region: Region;
   readonly #sizes: LayerSizes;
   readonly #layer: PackedLayer;
+  readonly #weights: SharedWeights;
   /** The attention itself and its linearizations read the weights; the last one to go frees them. */
   #users = 1;
   #disposed = false;
@@ -35,6 +36,12 @@ export class WasmAttention implements Attention {
       region.free();
       throw error;
     }
+    const alone: LayerSizes = { ...this.#sizes, mask: "none", frequencies: undefined };
+    this.#weights = {
+      at: this.#layer.at,
+      release: () => this.#release(),
+      valueMap: () => this.#at(tensor(new Float64Array(this.dIn), [1, this.dIn]), alone),
+    };
   }
 
   async forward(x: TensorLike): Promise<Tensor> {
@@ -71,11 +78,14 @@ export class WasmAttention implements Attention {
 
   #linearize(x: TensorLike): WasmLinearization {
     throwIfDisposed("attention", this.#disposed);
-    const input = checkTensor("x", x, [-1, this.dIn]);
+    return this.#at(checkTensor("x", x, [-1, this.dIn]), this.#sizes);
+  }
+
+  #at(input: Tensor, sizes: LayerSizes): WasmLinearization {
     const region = new Region(this.#region.heap);
     this.#users++;
     try {
-      return new WasmLinearization(this.#kernels, region, this.#sizes, this.#layer.at, input, () => this.#release());
+      return new WasmLinearization(this.#kernels, region, sizes, this.#weights, input);
     } catch (error) {
       region.free();
       this.#release();

@@ -24,6 +24,8 @@ export interface Kernels {
     accumulate: number,
   ): void;
   attend(primal: number, y: number): void;
+  sumPatterns(primal: number, v: number, out: number): void;
+  sumTransposedPatterns(primal: number, u: number, out: number): void;
   jvp(primal: number, u: number, y: number): void;
   vjp(primal: number, y: number, x: number): void;
   dense(primal: number, u: number, y: number, out: number): void;

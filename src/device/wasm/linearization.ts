@@ -2,6 +2,7 @@
 import { resolveMask } from "../../attention/mask.js";
 import { checkFinite, checkTensor, throwIfDisposed } from "../../check.js";
 import type { Linearization } from "../../layer.js";
+import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { borrow, Region } from "./heap.js";
@@ -11,7 +12,14 @@ import { MR, PRIMAL, panelSize, ROW, readField, readPanels, structSize, writePan
 import { type Tiling, tileMask } from "./tiles.js";
 import type { LayerSizes } from "./weights.js";
 
-export class WasmLinearization implements Linearization, HasKrylovSpace {
+/** A layer's weights as its linearizations see them: one use each, until released. */
+export interface SharedWeights {
+  readonly at: number;
+  release(): void;
+  valueMap(): Linearization;
+}
+
+export class WasmLinearization implements Linearization, HasKrylovSpace, HasPattern {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly output: Tensor;
@@ -22,17 +30,17 @@ export class WasmLinearization implements Linearization, HasKrylovSpace {
   readonly #primal: number;
   readonly #probabilities: number;
   readonly #roundoff: number;
-  readonly #release: () => void;
+  readonly #weights: SharedWeights;
   #users = 1;
   #disposed = false;
 
-  constructor(kernels: Kernels, region: Region, spec: LayerSizes, layer: number, input: Tensor, release: () => void) {
+  constructor(kernels: Kernels, region: Region, spec: LayerSizes, weights: SharedWeights, input: Tensor) {
     const { heap } = region;
     const n = input.shape[0];
     this.#kernels = kernels;
     this.#region = region;
     this.#spec = spec;
-    this.#release = release;
+    this.#weights = weights;
     this.inShape = [n, spec.dIn];
     this.outShape = [n, spec.dOut];
     const mask = resolveMask(spec.mask, n);
@@ -58,7 +66,7 @@ export class WasmLinearization implements Linearization, HasKrylovSpace {
     }
     if (spec.frequencies) writeRotations(region, space.fields.cos, space.fields.sin, n, spec.frequencies);
     writePanels(heap, space.fields.x, input.data, n, spec.dIn);
-    writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer });
+    writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer: weights.at });
 
     this.output = borrow(heap, (work) => {
       const y = work.reals(panelSize(heap, n, spec.dOut), "the output");
@@ -115,6 +123,38 @@ export class WasmLinearization implements Linearization, HasKrylovSpace {
     }
   }
 
+  /** Four power iterations on the pattern averaged over heads, from equal weights; see src/spectral/guess.ts. */
+  async patternDirection(): Promise<Float64Array> {
+    throwIfDisposed("linearization", this.#disposed);
+    const { heap } = this.#region;
+    const n = this.inShape[0];
+    const { panels, strips } = this.#tiling;
+    const room = Math.max((panels * ROW) / heap.word, strips * MR);
+    return borrow(heap, (work) => {
+      const queries = work.reals(room, "a vector");
+      const keys = work.reals(room, "a vector");
+      heap.reals(queries, room).fill(0).fill(1, 0, n);
+      heap.reals(keys, room).fill(0);
+      for (let iteration = 0; iteration < 4; iteration++) {
+        if (iteration > 0) this.#kernels.sumPatterns(this.#primal, keys, queries);
+        this.#kernels.sumTransposedPatterns(this.#primal, queries, keys);
+        this.#kernels.normalize(Math.ceil(n / 4) * 4, keys, 0);
+      }
+      return Float64Array.from(heap.reals(keys, n));
+    });
+  }
+
+  /** The layer at a single token, where attention is the identity: its value and output maps as one operator. */
+  async valueMap(): Promise<Linearization> {
+    throwIfDisposed("linearization", this.#disposed);
+    return this.#weights.valueMap();
+  }
+
+  /** The same object for every linearization of a layer. */
+  get layerIdentity(): object {
+    return this.#weights;
+  }
+
   /** [heads, n, n], from the panels of each group. */
   probabilities(): Tensor {
     const { heap } = this.#region;
@@ -167,7 +207,7 @@ export class WasmLinearization implements Linearization, HasKrylovSpace {
   #free(): void {
     if (--this.#users > 0) return;
     this.#region.free();
-    this.#release();
+    this.#weights.release();
   }
 }
 
