@@ -1,13 +1,17 @@
 // howsmooth/analysis: sweeps over layers, lengths and samples, and what they add up to.
+
+export { type ComparedRow, type Comparison, compareReports } from "./compare.js";
 export { fitNeeds, fitPowerLaw, type PowerLaw } from "./fit.js";
-export { rowsAbove } from "./gate.js";
+export { type Growth, rowsAbove, rowsGrown } from "./gate.js";
+export type { LayerSource, Measure, Measured } from "./measureRow.js";
 export {
   assembleReport,
   type FailedRow,
   type LayerFit,
   type MeasuredRow,
+  type Part,
   type Provenance,
   type Report,
   type Row,
 } from "./report.js";
-export { type Measure, type SweepEvent, type SweepOptions, sweep } from "./sweep.js";
+export { type SweepEvent, type SweepOptions, sweep } from "./sweep.js";

@@ -5,9 +5,9 @@ import { fitPowerLaw, type PowerLaw } from "./fit.js";
 
 export interface Report {
   provenance: Provenance;
-  /** By layer, then length, then sample. */
+  /** By layer, then head (the whole layer first), then length, then sample. */
   rows: Row[];
-  /** One per layer that has enough rows for a fit (`fitNeeds` says how many). */
+  /** One per layer, and per head of it, that has enough rows for a fit (`fitNeeds` says how many). */
   fits: LayerFit[];
   /** Whether every row that was asked for is here; false after an interruption. Failed rows are here too. */
   complete: boolean;
@@ -15,8 +15,14 @@ export interface Report {
 
 export type Row = MeasuredRow | FailedRow;
 
-interface Place {
+/** One layer, or one head of it. */
+export interface Part {
   layer: number;
+  /** One head alone, without the output map's bias; null for the whole layer. */
+  head: number | null;
+}
+
+interface Place extends Part {
   /** Tokens in the window. */
   n: number;
   sample: number;
@@ -24,7 +30,7 @@ interface Place {
   start: number;
   /** Largest Euclidean norm among the tokens of the layer's input; null only if that is not finite. */
   radius: number | null;
-  /** Of the solver's random start, derived from the sweep's seed, the layer, the length and the sample. */
+  /** Of the solver's random start, derived from the sweep's seed, the layer, the head, the length and the sample. */
   seed: number;
 }
 
@@ -52,9 +58,7 @@ export interface FailedRow extends Place {
   error: string;
 }
 
-export interface LayerFit extends PowerLaw {
-  layer: number;
-}
+export interface LayerFit extends PowerLaw, Part {}
 
 /** All that a sweep's numbers depend on. It holds no clock, so the same sweep gives the same bytes. */
 export interface Provenance {
@@ -87,6 +91,8 @@ export interface Provenance {
   };
   options: {
     layers: number[];
+    /** Whether each head was measured alone too. */
+    heads: boolean;
     lengths: number[];
     samples: number;
     seed: number;
@@ -99,12 +105,43 @@ export interface Provenance {
 
 /** A report over these rows, with the fits that they allow. */
 export function assembleReport(provenance: Provenance, rows: readonly Row[], complete: boolean): Report {
-  const layers = [...new Set(rows.map(({ layer }) => layer))];
-  const fits = layers.flatMap((layer) => {
-    const fit = fitPowerLaw(rows.filter((row) => row.layer === layer).filter(isMeasured));
-    return fit ? [{ layer, ...fit }] : [];
+  const fits = groupByPart(rows).flatMap(({ layer, head, rows }) => {
+    const fit = fitPowerLaw(rows.filter(isMeasured));
+    return fit ? [{ layer, head, ...fit }] : [];
   });
   return { provenance, rows: [...rows], fits, complete };
+}
+
+/** The rows of each layer and of each head, in the order in which they first come. */
+export function groupByPart<T extends Part>(rows: readonly T[]): (Part & { rows: T[] })[] {
+  return groupBy(rows, partOf).map((rows) => ({ layer: rows[0].layer, head: rows[0].head, rows }));
+}
+
+/** Entries of the same key together, the groups in the order in which they first come. */
+export function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string | number): T[][] {
+  const groups = new Map<string | number, T[]>();
+  for (const entry of entries) {
+    const group = groups.get(keyOf(entry));
+    if (group) group.push(entry);
+    else groups.set(keyOf(entry), [entry]);
+  }
+  return [...groups.values()];
+}
+
+/** As in "layer 3" or "layer 3, head 1". */
+export function partOf({ layer, head }: Part): string {
+  return `layer ${layer}${head === null ? "" : `, head ${head}`}`;
+}
+
+/** As in "layer 3, head 1, n 64, sample 0". */
+export function placeOf({ layer, head, n, sample }: Part & { n: number; sample: number }): string {
+  return `${partOf({ layer, head })}, n ${n}, sample ${sample}`;
+}
+
+/** How many rows a complete report of this sweep has. */
+export function plannedRows({ model, options }: Provenance): number {
+  const { layers, heads, lengths, samples } = options;
+  return layers.length * (heads ? 1 + model.heads : 1) * lengths.length * samples;
 }
 
 export function isMeasured(row: Row): row is MeasuredRow {

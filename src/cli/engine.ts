@@ -1,5 +1,5 @@
 // What the command needs of the library, so that tests can give it a model that lives in memory.
-import type { Measure } from "../analysis/sweep.js";
+import type { Measure } from "../analysis/measureRow.js";
 import type { Model } from "../models/model.js";
 import type { Runtime } from "../runtime.js";
 

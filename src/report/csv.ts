@@ -3,6 +3,7 @@ import type { Report, Row } from "../analysis/report.js";
 
 const columns = [
   "layer",
+  "head",
   "n",
   "sample",
   "start",
@@ -18,7 +19,10 @@ const columns = [
   "error",
 ] as const satisfies readonly (keyof Row)[];
 
-/** A header line and one line a row, ended by CRLF; a failed row has empty fields and its error in the last. */
+/**
+ * A header line and one line a row, ended by CRLF; a failed row has empty fields and its error in the last.
+ * `head` is empty for a whole layer.
+ */
 export function toCSV(report: Report): string {
   const lines = [columns, ...report.rows.map((row) => columns.map((column) => row[column]))];
   return lines.map((cells) => `${cells.map(field).join(",")}\r\n`).join("");

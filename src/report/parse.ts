@@ -29,6 +29,7 @@ function parseRow(found: Found): Row {
   const row = object(found.label, found.value);
   const place = {
     layer: integer(row.at("layer"), 0),
+    head: head(row.at("head")),
     n: integer(row.at("n"), 1),
     sample: integer(row.at("sample"), 0),
     start: integer(row.at("start"), 0),
@@ -73,6 +74,7 @@ function parseFit(found: Found): LayerFit {
   if (ends.length !== 2 || ends[0] > ends[1]) throw wrongValue(interval.label, "[low, high]", interval.value);
   return {
     layer: integer(fit.at("layer"), 0),
+    head: head(fit.at("head")),
     exponent: number(fit.at("exponent")),
     constant: atLeastZero(fit.at("constant")),
     interval: [ends[0], ends[1]],
@@ -110,6 +112,7 @@ function parseProvenance(found: Found): Provenance {
     },
     options: {
       layers: list(options.at("layers")).map((layer) => integer(layer, 0)),
+      heads: options.at("heads").value === undefined ? false : boolean(options.at("heads")),
       lengths: list(options.at("lengths")).map((length) => integer(length, 1)),
       samples: integer(options.at("samples"), 1),
       seed: integer(options.at("seed"), 0),
@@ -172,6 +175,11 @@ function integer({ label, value }: Found, min: number): number {
 function string({ label, value }: Found): string {
   if (typeof value !== "string") throw wrongKind(label, "a string", value);
   return value;
+}
+
+/** Reports from before heads were measured hold none. */
+function head(found: Found): number | null {
+  return found.value === undefined ? null : nullable(found, (found) => integer(found, 0));
 }
 
 function oneOf<T extends string>(...choices: T[]): (found: Found) => T {

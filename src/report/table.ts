@@ -1,6 +1,15 @@
 // A report as aligned text, for a terminal; header, rows and summary also apart, so that rows can be shown as they come.
 import { fitNeeds } from "../analysis/fit.js";
-import { isMeasured, type LayerFit, type Report, type Row } from "../analysis/report.js";
+import {
+  groupByPart,
+  isMeasured,
+  type LayerFit,
+  type Part,
+  partOf,
+  plannedRows,
+  type Report,
+  type Row,
+} from "../analysis/report.js";
 import { formatBracket, formatNumber } from "./numbers.js";
 
 interface Column {
@@ -12,6 +21,7 @@ interface Column {
 
 const columns: Column[] = [
   { title: "layer", width: 5, align: "right", cell: (row) => String(row.layer) },
+  { title: "head", width: 4, align: "right", cell: (row) => (row.head === null ? "all" : String(row.head)) },
   { title: "n", width: 5, align: "right", cell: (row) => String(row.n) },
   { title: "sample", width: 6, align: "right", cell: (row) => String(row.sample) },
   { title: "sigma", width: 10, align: "right", cell: (row) => (isMeasured(row) ? formatNumber(row.sigma) : "–") },
@@ -25,32 +35,31 @@ const columns: Column[] = [
   { title: "steps", width: 5, align: "right", cell: (row) => (isMeasured(row) ? String(row.steps) : "–") },
   { title: "radius", width: 10, align: "right", cell: (row) => (row.radius === null ? "–" : formatNumber(row.radius)) },
 ];
+const columnsWithoutHeads = columns.filter(({ title }) => title !== "head");
 
 /** The whole report: header, one line a row, and the summary. */
 export function toTable(report: Report): string {
-  return [formatHeader(), ...report.rows.map(formatRow), "", formatSummary(report), ""].join("\n");
+  const { heads } = report.provenance.options;
+  const rows = report.rows.map((row) => formatRow(row, heads));
+  return [formatHeader(heads), ...rows, "", formatSummary(report), ""].join("\n");
 }
 
-export function formatHeader(): string {
-  return line(columns.map(({ title }) => title));
+/** @param heads with a column for the head */
+export function formatHeader(heads = false): string {
+  return line(heads, ({ title }) => title);
 }
 
-/** One line: layer, n, sample, sigma, bracket, status, steps, radius; the error of a failed row at its end. */
-export function formatRow(row: Row): string {
-  const cells = line(columns.map(({ cell }) => cell(row)));
+/** One line: layer, head, n, sample, sigma, bracket, status, steps, radius; the error of a failed row at its end. */
+export function formatRow(row: Row, heads = false): string {
+  const cells = line(heads, (column) => column.cell(row));
   return row.error === undefined ? cells : `${cells}  ${row.error.replace(/\s+/g, " ")}`;
 }
 
-/** The fit of each layer, and what a reader must know of the rows above. */
+/** The fit of each layer and head, and what a reader must know of the rows above. */
 export function formatSummary(report: Report): string {
   const { provenance, rows, fits, complete } = report;
-  const layers = [...new Set(rows.map(({ layer }) => layer))];
-  const lines = layers.map((layer) =>
-    formatFit(
-      layer,
-      fits.find((fit) => fit.layer === layer),
-    ),
-  );
+  const fitOf = new Map(fits.map((fit) => [partOf(fit), fit]));
+  const lines = groupByPart(rows).map((part) => formatFit(part, fitOf.get(partOf(part))));
 
   const measured = rows.filter(isMeasured);
   if (measured.length > 0) {
@@ -61,29 +70,25 @@ export function formatSummary(report: Report): string {
   }
   if (provenance.input.wrapped !== null) lines.push(`note: ${provenance.input.wrapped}`);
   if (measured.length < rows.length) lines.push(`failed: ${rows.length - measured.length} of ${rows.length} rows`);
-  if (!complete) {
-    const { options } = provenance;
-    const planned = options.layers.length * options.lengths.length * options.samples;
-    lines.push(`incomplete: ${rows.length} of ${planned} rows`);
-  }
+  if (!complete) lines.push(`incomplete: ${rows.length} of ${plannedRows(provenance)} rows`);
   return lines.join("\n");
 }
 
-function formatFit(layer: number, fit: LayerFit | undefined): string {
-  if (!fit) return `layer ${layer}: no power law; ${fitNeeds}`;
+function formatFit(part: Part, fit: LayerFit | undefined): string {
+  if (!fit) return `${partOf(part)}: no power law; ${fitNeeds}`;
   const [low, high] = fit.interval.map((value) => value.toFixed(3));
   const omitted = fit.omitted > 0 ? `, ${fit.omitted} with sigma 0 left out` : "";
   return (
-    `layer ${layer}: sigma ~ ${formatNumber(fit.constant)} n^${fit.exponent.toFixed(3)}` +
+    `${partOf(part)}: sigma ~ ${formatNumber(fit.constant)} n^${fit.exponent.toFixed(3)}` +
     `  (exponent within [${low}, ${high}] at 95 %, r2 ${fit.r2.toFixed(3)}, ${fit.points} rows${omitted})`
   );
 }
 
-function line(cells: string[]): string {
-  return cells
-    .map((cell, at) =>
-      columns[at].align === "left" ? cell.padEnd(columns[at].width) : cell.padStart(columns[at].width),
-    )
+function line(heads: boolean, text: (column: Column) => string): string {
+  return (heads ? columns : columnsWithoutHeads)
+    .map((column) => {
+      return column.align === "left" ? text(column).padEnd(column.width) : text(column).padStart(column.width);
+    })
     .join("  ")
     .trimEnd();
 }

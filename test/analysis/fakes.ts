@@ -1,5 +1,5 @@
 // A model that lives in memory and a measurement that is a formula, for tests of what stands above them.
-import type { Measure } from "../../src/analysis/sweep.js";
+import type { Measure } from "../../src/analysis/measureRow.js";
 import type { Model, Trace } from "../../src/models/model.js";
 import type { Attention, RuntimeInfo } from "../../src/runtime.js";
 import type { Tensor } from "../../src/tensor.js";
@@ -19,22 +19,27 @@ export function fakeModel({
   vocabulary = 1000,
   context = 64,
   bosToken = 7,
+  heads = 1,
   log = [] as string[],
 } = {}): Model {
   const unused = () => Promise.reject(new Error("not part of the fake"));
-  const attention = (layer: number): Attention => {
+  const attention = (layer: number, head: number | null = null): Attention => {
     return {
       dIn: 3,
       dOut: 3,
       layer,
+      share: head === null ? 1 : (head + 1) / (heads + 1),
       forward: unused,
       linearize: unused,
       probabilities: unused,
-      heads: 1,
-      head: () => {
-        throw new Error("unused");
+      heads: head === null ? heads : 1,
+      head(index: number) {
+        log.push(`head ${layer} ${index}`);
+        return attention(layer, index);
       },
-      dispose() {},
+      dispose() {
+        if (head !== null) log.push(`gone ${layer} ${head}`);
+      },
     } as Attention;
   };
   const input = (tokens: readonly number[], layer: number): Tensor => ({
@@ -46,8 +51,8 @@ export function fakeModel({
       architecture: "gpt2",
       layers,
       width: 3,
-      heads: 1,
-      kvHeads: 1,
+      heads,
+      kvHeads: heads,
       headSize: 3,
       vocabulary,
       context,
@@ -72,23 +77,17 @@ export function fakeModel({
   };
 }
 
-/** sigma = (layer + 1)·√n, bracketed to one per cent; the seed and the call are visible in the result. */
-export const fakeMeasure: Measure = async (layer, x, options) => {
-  const sigma = ((layer as unknown as { layer: number }).layer + 1) * Math.sqrt(x.shape[0]);
+/** sigma = (layer + 1)·√n, a head's share of it (head + 1)/(heads + 1), bracketed to one per cent. */
+export const fakeMeasure: Measure = async (layer, x) => {
+  const { layer: number, share } = layer as unknown as { layer: number; share: number };
+  const sigma = (number + 1) * Math.sqrt(x.shape[0]) * share;
   return {
     sigma,
     lower: sigma * 0.999,
     upper: sigma * 1.01,
     failureProbability: 1e-6,
-    certified: false,
     status: "converged",
-    message: "",
     steps: 9,
     applications: 18,
-    residual: 0,
-    history: new Float64Array([sigma]),
-    seed: options.seed ?? 0,
-    left: { data: new Float32Array(x.data.length), shape: x.shape },
-    right: { data: new Float32Array(x.data.length), shape: x.shape },
   };
 };

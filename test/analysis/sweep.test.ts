@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
+import type { Measure } from "../../src/analysis/measureRow.js";
 import { assembleReport, type Provenance, type Row } from "../../src/analysis/report.js";
-import { type Measure, type SweepEvent, type SweepOptions, sweep } from "../../src/analysis/sweep.js";
+import { type SweepEvent, type SweepOptions, sweep } from "../../src/analysis/sweep.js";
 import { deriveSeed } from "../../src/random.js";
 import { version } from "../../src/version.js";
 import { fakeMeasure, fakeModel, runtimeInfo } from "./fakes.js";
@@ -43,9 +44,9 @@ describe("sweep", () => {
   it("hands rtol, bracket, seed and signal to the measurement", async () => {
     const { signal } = new AbortController();
     const seen: unknown[] = [];
-    const measure: Measure = (layer, x, options) => {
+    const measure: Measure = (layer, x, options, source) => {
       seen.push(options);
-      return fakeMeasure(layer, x, options);
+      return fakeMeasure(layer, x, options, source);
     };
     await sweep(
       fakeModel(),
@@ -107,16 +108,16 @@ describe("sweep", () => {
       },
       runtime: runtimeInfo,
       input: { kind: "text", sha256: createHash("sha256").update(text).digest("hex"), tokens: 103, wrapped: null },
-      options: { layers: [0], lengths: [4], samples: 1, seed: 0, rtol: 1e-3, bracket: null, bos: false },
+      options: { layers: [0], heads: false, lengths: [4], samples: 1, seed: 0, rtol: 1e-3, bracket: null, bos: false },
     } satisfies Provenance);
     const dated = await sweep(fakeModel(), { ...options, date: "2024-01-01" }, fakeMeasure);
     expect(dated.provenance.date).toBe("2024-01-01");
   });
 
   it("records a failing row with its error and goes on", async () => {
-    const measure: Measure = async (layer, x, options) => {
+    const measure: Measure = async (layer, x, options, source) => {
       if (x.shape[0] === 4) throw new RangeError('"x": expected finite numbers, got NaN at [0, 1]');
-      return fakeMeasure(layer, x, options);
+      return fakeMeasure(layer, x, options, source);
     };
     const { rows, complete } = await sweep(fakeModel(), { text, layers: [1], lengths: [2, 4, 8], samples: 1 }, measure);
     expect(complete).toBe(true);
@@ -137,12 +138,12 @@ describe("sweep", () => {
         else rows.push(event.row);
         if (rows.length === 3 && abortDuring === "onProgress") controller.abort(reason);
       };
-      const measure: Measure = async (layer, x, options) => {
+      const measure: Measure = async (layer, x, options, source) => {
         if (rows.length === 3 && abortDuring === "measure") {
           controller.abort(reason);
           throw options.signal!.reason;
         }
-        return fakeMeasure(layer, x, options);
+        return fakeMeasure(layer, x, options, source);
       };
       const options = { text, lengths: [2, 4], samples: 2, onProgress, signal: controller.signal };
       await expect(sweep(fakeModel(), options, measure)).rejects.toBe(reason);
@@ -156,6 +157,58 @@ describe("sweep", () => {
     setTimeout(() => controller.abort(new Error("from a timer")), 5);
     const options = { text, lengths: [2], samples: 10000, signal: controller.signal };
     await expect(sweep(fakeModel(), options, fakeMeasure)).rejects.toThrow("from a timer");
+  });
+
+  it("measures each head after its whole layer, and lets it go after its last window", async () => {
+    const log: string[] = [];
+    const options = { text, layers: [0, 2], heads: true, lengths: [2, 4, 8], samples: 2 };
+    for (const concurrency of [1, 5]) {
+      log.length = 0;
+      const { rows, fits } = await sweep(fakeModel({ heads: 2, log }), { ...options, concurrency }, fakeMeasure);
+      expect(rows.map(({ layer, head, n, sample }) => [layer, head, n, sample])).toEqual(
+        [0, 2].flatMap((layer) =>
+          [null, 0, 1].flatMap((head) => [2, 4, 8].flatMap((n) => [0, 1].map((sample) => [layer, head, n, sample]))),
+        ),
+      );
+      expect(rows.find(({ layer, head, n }) => layer === 2 && head === 1 && n === 4)!.sigma).toBeCloseTo(4, 12);
+      expect(new Set(rows.map(({ seed }) => seed)).size).toBe(rows.length);
+      expect(fits.map(({ layer, head }) => [layer, head])).toEqual(
+        [0, 2].flatMap((layer) => [null, 0, 1].map((head) => [layer, head])),
+      );
+      const gone = log.filter((entry) => entry.startsWith("gone"));
+      expect(new Set(gone)).toEqual(new Set(["gone 0 0", "gone 0 1", "gone 2 0", "gone 2 1"]));
+      if (concurrency === 1) expect(log.indexOf("gone 0 0")).toBeLessThan(log.indexOf("head 0 1"));
+    }
+    const whole = await sweep(fakeModel({ heads: 2 }), { ...options, heads: false }, fakeMeasure);
+    const all = await sweep(fakeModel({ heads: 2 }), options, fakeMeasure);
+    expect(whole.rows).toEqual(all.rows.filter(({ head }) => head === null));
+  });
+
+  it("lets go of heads when it is stopped", async () => {
+    const log: string[] = [];
+    const options = { text, layers: [0], heads: true, lengths: [2], samples: 2, concurrency: 4 };
+    const onProgress = (event: SweepEvent) => {
+      if (event.type === "row" && event.row.head === 0) throw new Error("enough");
+    };
+    await expect(sweep(fakeModel({ heads: 2, log }), { ...options, onProgress }, fakeMeasure)).rejects.toThrow();
+    expect(log.filter((entry) => entry.startsWith("gone")).length).toBe(
+      log.filter((entry) => entry.startsWith("head")).length,
+    );
+  });
+
+  it("hands out `concurrency` rows at once and gives the same report in whatever order they end", async () => {
+    let running = 0;
+    let most = 0;
+    const measure: Measure = async (layer, x, options, source) => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 8 - x.shape[0]));
+      running--;
+      return fakeMeasure(layer, x, options, source);
+    };
+    const options = { text, layers: [0, 1], lengths: [2, 4, 8], samples: 2 };
+    const together = await sweep(fakeModel(), { ...options, concurrency: 4 }, measure);
+    expect(most).toBe(4);
+    expect(together).toEqual(await sweep(fakeModel(), options, fakeMeasure));
   });
 
   const wrong: [string, Partial<SweepOptions> & Record<string, unknown>, RegExp][] = [
@@ -176,6 +229,9 @@ describe("sweep", () => {
     ["a negative bracket", { bracket: -1 }, /"bracket"/],
     ["more samples than can be held", { samples: 1e9 }, /"samples".*from 1 to 100000, got 1000000000/],
     ["an option that it doesn't know", { sample: 3 }, /"options": unknown key "sample"/],
+    ["no concurrency", { concurrency: 0 }, /"concurrency": expected an integer of at least 1/],
+    ["heads that is no boolean", { heads: 1 as never }, /"heads": expected true or false, got 1/],
+    ["a resume that is no report", { resume: 5 as never }, /"resume": expected a report, got 5/],
     ["bos that is no boolean", { bos: "yes" as never }, /"bos"/],
   ];
   it.each(wrong)("refuses %s before any work", async (_, change, message) => {

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Measure } from "../../src/analysis/sweep.js";
+import type { Measure } from "../../src/analysis/measureRow.js";
 import { Interruption } from "../../src/cli/io.js";
 import { defaultText } from "../../src/cli/text.js";
 import { toCSV } from "../../src/report/csv.js";
@@ -35,6 +35,7 @@ describe("howsmooth analyze", () => {
     const { stdout } = await howsmooth("analyze random:gpt2 --json", { using });
     expect(parseReport(stdout).provenance.options).toEqual({
       layers: [0, 1],
+      heads: false,
       lengths: [2, 4, 8, 16],
       samples: 10,
       seed: 0,
@@ -51,9 +52,9 @@ describe("howsmooth analyze", () => {
         seen.push(source);
         return fakeModel();
       },
-      measure: ((layer, x, options) => {
+      measure: ((layer, x, options, source) => {
         seen.push([options.rtol, options.bracket]);
-        return fakeMeasure(layer, x, options);
+        return fakeMeasure(layer, x, options, source);
       }) as Measure,
     };
     const flags =
@@ -68,9 +69,9 @@ describe("howsmooth analyze", () => {
   it("shows a row as soon as it is measured", async () => {
     const seen: string[] = [];
     const using = {
-      measure: (async (layer, x, options) => {
+      measure: (async (layer, x, options, source) => {
         seen.push("measured");
-        return fakeMeasure(layer, x, options);
+        return fakeMeasure(layer, x, options, source);
       }) as Measure,
     };
     const stdout = { write: (text: string) => seen.push(/^ +0 .*converged/.test(text) ? "shown" : "other") };
@@ -173,9 +174,9 @@ describe("an interrupted run", () => {
   const interrupted = (after: number) => {
     const controller = new AbortController();
     let rows = 0;
-    const measure: Measure = async (layer, x, options) => {
+    const measure: Measure = async (layer, x, options, source) => {
       if (rows++ === after) controller.abort(new Interruption("SIGINT", 130));
-      return fakeMeasure(layer, x, options);
+      return fakeMeasure(layer, x, options, source);
     };
     return { signal: controller.signal, using: { measure } };
   };
@@ -220,9 +221,9 @@ describe("an interrupted run", () => {
 
 describe("exit codes", () => {
   const failing = {
-    measure: (async (layer, x, options) => {
+    measure: (async (layer, x, options, source) => {
       if (x.shape[0] === 8 && options.seed! > 0) throw new RangeError('"x": NaN');
-      return fakeMeasure(layer, x, options);
+      return fakeMeasure(layer, x, options, source);
     }) as Measure,
   };
 

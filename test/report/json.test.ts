@@ -38,6 +38,12 @@ describe("parseReport", () => {
     expect(toJSON(parseReport(text))).toBe(text);
   });
 
+  it("reads reports from before heads were measured", () => {
+    const old = JSON.parse(toJSON(sample), (key, value) => (key === "head" || key === "heads" ? undefined : value));
+    expect(JSON.stringify(old)).not.toContain('"head');
+    expect(parseReport(JSON.stringify(old))).toEqual(sample);
+  });
+
   it("drops keys that it doesn't know", () => {
     const later = JSON.stringify({ ...sample, extra: 1, __proto__: { polluted: true } });
     expect(parseReport(later)).toEqual(sample);
@@ -47,6 +53,7 @@ describe("parseReport", () => {
     ["a missing part", "rows", undefined, TypeError, '"report.rows": expected an array, got undefined'],
     ["a row that is null", "rows.1", null, TypeError, '"report.rows[1]": expected an object, got null'],
     ["a text for a number", "rows.3.sigma", "1", TypeError, '"report.rows[3].sigma"'],
+    ["a negative head", "rows.0.head", -1, RangeError, '"report.rows[0].head"'],
     ["a negative sigma", "rows.0.sigma", -1, RangeError, '"report.rows[0].sigma"'],
     ["lower above upper", "rows.0.lower", 99, RangeError, '"report.rows[0].lower": expected at most upper, 0.52'],
     ["an unknown status", "rows.0.status", "fine", RangeError, '"report.rows[0].status"'],

@@ -22,12 +22,22 @@ const provenance: Provenance = {
   },
   runtime: runtimeInfo,
   input: { kind: "text", sha256: "00".repeat(32), tokens: 20, wrapped: "the text has 20 tokens: taken modulo" },
-  options: { layers: [0, 6], lengths: [2, 4, 8], samples: 1, seed: 0, rtol: null, bracket: 0.1, bos: false },
+  options: {
+    layers: [0, 6],
+    heads: false,
+    lengths: [2, 4, 8],
+    samples: 1,
+    seed: 0,
+    rtol: null,
+    bracket: 0.1,
+    bos: false,
+  },
 };
 
 export function measured(layer: number, n: number, sigma: number): MeasuredRow {
   return {
     layer,
+    head: null,
     n,
     sample: 0,
     start: 0,
@@ -45,6 +55,7 @@ export function measured(layer: number, n: number, sigma: number): MeasuredRow {
 
 export const failed: FailedRow = {
   layer: 6,
+  head: null,
   n: 8,
   sample: 0,
   start: 0,

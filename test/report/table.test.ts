@@ -37,6 +37,22 @@ describe("toTable", () => {
     expect(summary).toContain("layer 0: no power law; a fit needs at least 3 rows");
   });
 
+  it("has a column for the head where heads were measured", () => {
+    const { provenance } = sample;
+    const options = { ...provenance.options, heads: true };
+    const rows = [2, 4, 8].flatMap((n) => [measured(0, n, n), { ...measured(0, n, n / 2), head: 11 }]);
+    expect(
+      toTable(assembleReport({ ...provenance, options }, rows, true))
+        .split("\n")
+        .slice(0, 3),
+    ).toEqual([
+      "layer  head      n  sample       sigma  [lower, upper]            status           steps      radius",
+      "    0   all      2       0      2.0000  [1.9998, 2.0800]          converged           12      27.713",
+      "    0    11      2       0      1.0000  [0.99990, 1.0400]         converged           12      27.713",
+    ]);
+    expect(toTable(assembleReport({ ...provenance, options }, rows, true))).toContain("layer 0, head 11: sigma ~ 0.50");
+  });
+
   it("keeps the error of a failed row on its line", () => {
     expect(formatRow(failed)).toMatch(/failed .*out of memory: "scores", needs 10 bytes and more$/);
   });
