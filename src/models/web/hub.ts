@@ -1,5 +1,6 @@
 // Models by their id on the Hugging Face hub, or on a server with its layout of URLs.
 
+import { ModelError } from "../../errors.js";
 import type { Client } from "./request.js";
 import type { ByteCache, DownloadEvent } from "./webSource.js";
 import { WebSource } from "./webSource.js";
@@ -24,6 +25,7 @@ export function parseHubId(text: string): HubId | undefined {
  * name says which.
  * @param hub without a slash at its end
  * @param revision a branch, tag or commit
+ * @throws ModelError if there is no such model, or not for this token
  */
 export async function openHub(
   hub: string,
@@ -36,6 +38,8 @@ export async function openHub(
   const at = (revision: string) =>
     new WebSource(`${hub}/${id}/resolve/${encodeURIComponent(revision)}`, client, cache, onProgress);
   const source = at(revision);
-  const commit = await source.commit("config.json");
+  const config = "config.json";
+  if ((await source.size(config)) === undefined) throw new ModelError(`${source.name}/${config}: no such file`, config);
+  const commit = await source.commit(config);
   return commit === undefined || commit === revision ? source : at(commit);
 }
