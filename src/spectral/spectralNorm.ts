@@ -2,6 +2,7 @@
 import { throwIfAborted } from "../check.js";
 import { deriveSeed } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
+import { turn } from "../turn.js";
 import { checkCoefficient } from "./coefficient.js";
 import { patternGuess } from "./guess.js";
 import { HostKrylovSpace } from "./hostSpace.js";
@@ -67,6 +68,7 @@ async function solve(
   const history: number[] = [];
   const errors: number[] = [];
   for (;;) {
+    if (signal) await turn();
     throwIfAborted(signal);
     const estimate = await iteration.next();
     history.push(estimate.sigma);
