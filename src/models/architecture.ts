@@ -1,17 +1,32 @@
-// What distinguishes one family of decoders from another: names, shapes and formulas. A block is
-// h ← h + attention(norm(h)), then h ← h + feedForward(h), the second norm inside feedForward.
+// What distinguishes one family of transformers from another: names, shapes and formulas.
 import type { AttentionSpec } from "../attention/spec.js";
-import type { Layer } from "../layer.js";
-import type { NormSpec, Runtime } from "../runtime.js";
+import type { NormSpec } from "../runtime.js";
+import type { Embedding } from "./embedding.js";
+import type { FeedForwardSpec } from "./feedForward.js";
 import type { ModelConfig } from "./model.js";
 
 export interface Architecture {
   readonly config: ModelConfig;
-  /** The input of block 0, the windows one below the other: [Σ lengths, width] in double precision. */
-  embed(windows: readonly (readonly number[])[]): Promise<Float64Array>;
-  /** The norm in front of the attention of a block. */
-  attentionNorm(layer: number): Promise<NormSpec>;
-  attention(layer: number): Promise<AttentionSpec>;
-  /** The rest of a block, [n, width] → [n, width], made on the runtime; the caller disposes of it. */
-  feedForward(layer: number, runtime: Runtime): Promise<Layer>;
+  readonly embedding: Embedding;
+  /**
+   * Where the norms of a block stand (Xiong et al. 2020). "pre": h ← h + attention(norm(h)), then
+   * h ← h + feedForward(norm(h)). "post": h ← norm(h + attention(h)), then h ← norm(h + feedForward(h)).
+   */
+  readonly normPlacement: "pre" | "post";
+  readonly blocks: readonly Block[];
+}
+
+/** The parts of one block; each reads its weights when it is asked for them. */
+export interface Block {
+  attentionNorm(): Promise<NormSpec>;
+  attention(): Promise<AttentionSpec>;
+  feedForwardNorm(): Promise<NormSpec>;
+  feedForward(): Promise<FeedForwardSpec>;
+}
+
+/** Blocks in order: of absurdly many that a config.json announces, the first one without weights is named. */
+export function blocks(count: number, block: (layer: number) => Block): Block[] {
+  const made: Block[] = [];
+  for (let layer = 0; layer < count; layer++) made.push(block(layer));
+  return made;
 }

@@ -23,30 +23,54 @@ export class ConfigFile {
   /** An integer of at least 1; a null counts as absent, and without a fallback the key must be there. */
   count(key: string, fallback?: number): number {
     const value = this.#value(key, fallback);
-    if (!Number.isSafeInteger(value) || (value as number) < 1)
-      throw this.#wrong(key, "an integer of at least 1", value);
+    if (!Number.isSafeInteger(value) || (value as number) < 1) throw this.wrong(key, "an integer of at least 1", value);
     return value as number;
+  }
+
+  /** An integer of at least 0. */
+  index(key: string, fallback: number): number {
+    const value = this.#value(key, fallback);
+    if (!Number.isSafeInteger(value) || (value as number) < 0) throw this.wrong(key, "an integer of at least 0", value);
+    return value as number;
+  }
+
+  /** The width by the heads, each named by its key; it has no remainder. */
+  headSize(widthKey: string, headsKey: string): number {
+    const width = this.count(widthKey);
+    const heads = this.count(headsKey);
+    if (width % heads !== 0) throw this.wrong(headsKey, `a divisor of ${widthKey} = ${width}`);
+    return width / heads;
+  }
+
+  /** Height and width in pixels: one integer for both, or [height, width]. */
+  extent(key: string, fallback: number): { height: number; width: number } {
+    const value = this.#value(key, fallback);
+    const [height, width, ...rest] = Array.isArray(value) ? value : [value, value];
+    if (rest.length > 0 || [height, width].some((side) => !Number.isSafeInteger(side) || side < 1)) {
+      throw this.wrong(key, "an integer of at least 1, or [height, width]", value);
+    }
+    return { height, width };
   }
 
   /** A finite number above 0. */
   positive(key: string, fallback: number): number {
     const value = this.#value(key, fallback);
     if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
-      throw this.#wrong(key, "a number above 0", value);
+      throw this.wrong(key, "a number above 0", value);
     }
     return value;
   }
 
   flag(key: string, fallback: boolean): boolean {
     const value = this.#value(key, fallback);
-    if (typeof value !== "boolean") throw this.#wrong(key, "true or false", value);
+    if (typeof value !== "boolean") throw this.wrong(key, "true or false", value);
     return value;
   }
 
   activation(key: string, fallback: string): Activation {
     const value = this.#value(key, fallback);
     if (typeof value !== "string" || !Object.hasOwn(activations, value)) {
-      throw this.#wrong(key, `one of ${Object.keys(activations).join(", ")}`, value);
+      throw this.wrong(key, `one of ${Object.keys(activations).join(", ")}`, value);
     }
     return activations[value];
   }
@@ -72,15 +96,11 @@ export class ConfigFile {
     return new ModelError(`${this.file}: "${key}": ${JSON.stringify(this.values[key])} is ${reason}`, this.file);
   }
 
-  wrong(key: string, expected: string): ModelError {
-    return this.#wrong(key, expected, this.values[key]);
+  wrong(key: string, expected: string, value: unknown = this.values[key]): ModelError {
+    return new ModelError(`${this.file}: "${key}": expected ${expected}, got ${describe(value)}`, this.file);
   }
 
   #value(key: string, fallback: unknown): unknown {
     return this.values[key] ?? fallback;
-  }
-
-  #wrong(key: string, expected: string, value: unknown): ModelError {
-    return new ModelError(`${this.file}: "${key}": expected ${expected}, got ${describe(value)}`, this.file);
   }
 }

@@ -1,11 +1,10 @@
-// The feed-forward part of a block: x → W_down(act(W_up z)) or W_down(act(W_gate z) ⊙ W_up z), z = norm(x).
+// The feed-forward part of a block: x → W_down(act(W_up x)) or W_down(act(W_gate x) ⊙ W_up x).
 import type { Linear } from "../attention/spec.js";
 import type { Layer } from "../layer.js";
-import type { Activation, NormSpec, Runtime } from "../runtime.js";
+import type { Activation, Runtime } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 
 export interface FeedForwardSpec {
-  norm: NormSpec;
   /** Gated linear unit (Shazeer 2020): its activation multiplies the output of `up`. */
   gate?: Linear;
   up: Linear;
@@ -18,16 +17,14 @@ export class FeedForward implements Layer {
   readonly #runtime: Runtime;
   readonly #activation: Activation;
   readonly #held: Layer[] = [];
-  readonly #norm: Layer;
   readonly #gate?: Layer;
   readonly #up: Layer;
   readonly #down: Layer;
 
-  constructor(runtime: Runtime, { norm, gate, up, down, activation }: FeedForwardSpec) {
+  constructor(runtime: Runtime, { gate, up, down, activation }: FeedForwardSpec) {
     this.#runtime = runtime;
     this.#activation = activation;
     try {
-      this.#norm = this.#hold(runtime.norm(norm));
       if (gate) this.#gate = this.#hold(runtime.linear(gate));
       this.#up = this.#hold(runtime.linear(up));
       this.#down = this.#hold(runtime.linear(down));
@@ -38,7 +35,7 @@ export class FeedForward implements Layer {
   }
 
   get dIn(): number {
-    return this.#norm.dIn;
+    return this.#up.dIn;
   }
 
   get dOut(): number {
@@ -46,10 +43,9 @@ export class FeedForward implements Layer {
   }
 
   async forward(x: TensorLike): Promise<Tensor> {
-    const z = await this.#norm.forward(x);
-    const raised = await this.#up.forward(z);
+    const raised = await this.#up.forward(x);
     if (!this.#gate) return this.#down.forward(await this.#runtime.activate(this.#activation, raised));
-    const gate = await this.#runtime.activate(this.#activation, await this.#gate.forward(z));
+    const gate = await this.#runtime.activate(this.#activation, await this.#gate.forward(x));
     for (let i = 0; i < gate.data.length; i++) gate.data[i] *= raised.data[i];
     return this.#down.forward(gate);
   }

@@ -1,9 +1,12 @@
 // howsmooth/models: checkpoints and randomly initialised models, and the inputs of their attention layers.
 export { type FileEvent, type LoadEvent, type LoadOptions, loadModel } from "./load.js";
 export type {
+  ImageSize,
   Model,
   ModelConfig,
+  ModelInput,
   ModelOrigin,
+  PixelInput,
   Tokenizer,
   Trace,
   TraceOptions,

@@ -5,12 +5,12 @@ import type { AbortSignalLike } from "../platform.js";
 import type { Runtime } from "../runtime.js";
 import { architectureOf } from "./architectures.js";
 import { ConfigFile } from "./config.js";
-import { Decoder } from "./decoder.js";
 import type { Model } from "./model.js";
 import { type ModelSource, openSource, type SourceOptions } from "./openSource.js";
 import { openWeights } from "./openWeights.js";
 import { type FileSource, locate, readJson } from "./source.js";
 import { loadTokenizer } from "./tokenizer.js";
+import { Transformer } from "./transformer.js";
 import type { DownloadEvent } from "./web/webSource.js";
 
 /** A file was opened; of a large one, little has been read then. */
@@ -69,7 +69,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
 
   const bosToken = architecture.config.bosToken ?? text.bosToken;
   const complete = { ...architecture, config: { ...architecture.config, bosToken } };
-  return new Decoder(complete, { source: files.name, files: hashes }, text, runtime);
+  return new Transformer(complete, { source: files.name, files: hashes }, text, runtime);
 }
 
 async function readConfig(files: FileSource): Promise<ConfigFile> {

@@ -2,7 +2,7 @@
 import type { AttentionSpec } from "../attention/spec.js";
 import type { AbortSignalLike } from "../platform.js";
 import type { Attention } from "../runtime.js";
-import type { Tensor } from "../tensor.js";
+import type { Tensor, TensorLike } from "../tensor.js";
 
 export interface Tokenizer {
   encode(text: string): number[];
@@ -10,18 +10,47 @@ export interface Tokenizer {
 }
 
 export interface ModelConfig {
-  readonly architecture: "gpt2" | "llama" | "bert";
+  /** The model_type of its config.json. */
+  readonly architecture:
+    | "gpt2"
+    | "gpt_neo"
+    | "llama"
+    | "mistral"
+    | "qwen2"
+    | "gemma"
+    | "bert"
+    | "roberta"
+    | "distilbert"
+    | "vit";
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
   readonly kvHeads: number;
   readonly headSize: number;
+  /** Token ids are below it; 0 where the model reads images. */
   readonly vocabulary: number;
-  /** The longest sequence that the model accepts. */
+  /** The longest sequence that the model accepts; of an image, the tokens that it makes. */
   readonly context: number;
-  /** Put in front of a window when asked for, where the model has one. */
+  /** Put in front of a window when asked for, where the model has one; BERT's is [CLS]. */
   readonly bosToken?: number;
+  /** Present where the model reads images instead of tokens. */
+  readonly image?: ImageSize;
 }
+
+/** In pixels. */
+export interface ImageSize {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** An image [channels, height, width], normalised as the model's preprocessor_config.json says. */
+export interface PixelInput {
+  readonly pixels: TensorLike;
+}
+
+/** Token ids, or an image where the model reads images. */
+export type ModelInput = readonly number[] | PixelInput;
 
 /** Where the weights came from: a folder, or the recipe of a random model. */
 export interface ModelOrigin {
@@ -68,15 +97,18 @@ export interface Model {
   encode(text: string): number[];
   /**
    * The exact inputs of the attention layers asked for, [n, width] each; with `hidden`, those blocks' inputs too.
-   * RangeError for a token, layer or length out of range, before any work.
+   * TypeError for an input of the wrong kind, RangeError for a token, layer or length out of range, before any work.
+   * @example
+   * const x = (await model.trace("How smooth is attention?", { layers: [6] })).get(6);
+   * const y = (await vit.trace({ pixels: { data, shape: [3, 224, 224] } }, { layers: [0] })).get(0);
    */
-  trace(tokens: readonly number[] | string, options: TraceOptions): Promise<Trace>;
+  trace(input: ModelInput | string, options: TraceOptions): Promise<Trace>;
   /**
    * The inputs of the attention layers asked for, over many windows at once, in ascending order of layers: layer l's
    * come before the weights of block l + 1 are read or generated, and only one block's weights are held at a time.
    * Nothing behind the last layer asked for is read, nor its own weights unless its attention is used.
    */
-  walk(windows: readonly (readonly number[])[], options: WalkOptions): AsyncIterable<WalkStep>;
+  walk(windows: readonly ModelInput[], options: WalkOptions): AsyncIterable<WalkStep>;
   /** The attention layer of block `layer`; its weights are read at its first use. The caller disposes of it. */
   attention(layer: number): Attention;
   /** Layers already made stay usable once they have read their weights. */

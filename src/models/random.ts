@@ -2,11 +2,11 @@
 import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../check.js";
 import type { Runtime } from "../runtime.js";
 import { ConfigFile } from "./config.js";
-import { Decoder } from "./decoder.js";
 import { gpt2 } from "./gpt2.js";
 import type { Model } from "./model.js";
 import { type Law, RandomWeights } from "./randomWeights.js";
 import { gpt2Encoding, loadGpt2Tokenizer, noTokenizer } from "./tokenizer.js";
+import { Transformer } from "./transformer.js";
 
 export interface RandomModelOptions {
   runtime: Runtime;
@@ -55,7 +55,7 @@ export async function randomModel(architecture: "gpt2", options: RandomModelOpti
     ? await loadGpt2Tokenizer()
     : { reason: noTokenizer(`its vocabulary of ${vocabulary} is not GPT-2's of ${gpt2Encoding.vocabulary}`) };
   const origin = { source: `random:gpt2, seed ${seed}` };
-  return new Decoder(gpt2(config, randomGpt2Weights(seed, layers)), origin, text, runtime);
+  return new Transformer(gpt2(config, randomGpt2Weights(seed, layers)), origin, text, runtime);
 }
 
 /** GPT-2's initialisation as a source of weights, under the names of Hugging Face's GPT2Model. */

@@ -68,7 +68,7 @@ export function fakeModel({
     async *walk(windows, options) {
       for (const layer of options.layers) {
         log.push(`weights ${layer}`);
-        const inputs = windows.map((tokens) => input(tokens, layer));
+        const inputs = windows.map((tokens) => input(tokens as number[], layer));
         yield { layer, attention: attention(layer), spec: unused, inputs, hidden: [] };
       }
     },

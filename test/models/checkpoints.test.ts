@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ConfigFile } from "../../src/models/config.js";
+import { FeedForward } from "../../src/models/feedForward.js";
 import { openFolder } from "../../src/models/folder.js";
 import { gpt2 } from "../../src/models/gpt2.js";
 import { loadModel } from "../../src/models/index.js";
@@ -9,6 +10,7 @@ import { SafetensorsFile } from "../../src/models/safetensors.js";
 import { readJson } from "../../src/models/source.js";
 import { type Tensor, tensor } from "../../src/tensor.js";
 import { referenceRuntime } from "../reference/runtime.js";
+import { expectClose } from "./close.js";
 import { runtimes } from "./runtimes.js";
 
 const data = new URL("../../../shared/data/", import.meta.url).pathname;
@@ -46,42 +48,6 @@ describe.skipIf(missing).each(["stories260k", "gpt-nano-sort"])(`%s against the 
   });
 });
 
-interface Architecture {
-  tokens: number[];
-  layers: { input: number[][] }[];
-}
-
-describe.each(["gpt2", "llama"])("the random checkpoint %s of the oracle", (name) => {
-  const folder = new URL(`../oracle/architectures/${name}`, import.meta.url).pathname;
-  // They are recorded to 9 digits.
-  const rounding = 5e-9;
-  const expected: Architecture = JSON.parse(readFileSync(`${folder}/expected.json`, "utf8"));
-
-  it.each(runtimes)("has its attention inputs on $name", async ({ make, accuracy }) => {
-    const runtime = await make();
-    const model = await loadModel(folder, { runtime });
-    expect(model.layers).toBe(expected.layers.length);
-    const trace = await model.trace(expected.tokens, { layers: [...expected.layers.keys()] });
-    for (const [layer, { input }] of expected.layers.entries()) {
-      const recorded = tensor(Float64Array.from(input.flat()), [input.length, input[0].length]);
-      expectClose(trace.get(layer)!, recorded, accuracy + rounding);
-    }
-    runtime.dispose();
-  });
-});
-
-describe.each([
-  ["llama3", /"rope_scaling".*llama3.*not implemented/],
-  ["llama-linear", /"rope_scaling".*linear.*not implemented/],
-  ["mistral", /"model_type" is "mistral"; supported are gpt2, llama/],
-  ["bert", /"model_type" is "bert"; supported are gpt2, llama/],
-])("the random checkpoint %s of the oracle", (name, message) => {
-  it("is refused by name", async () => {
-    const folder = new URL(`../oracle/architectures/${name}`, import.meta.url).pathname;
-    await expect(loadModel(folder, { runtime: referenceRuntime() })).rejects.toThrow(message);
-  });
-});
-
 describe.skipIf(missing)(`gpt-nano-sort against its recorded activations${missing}`, () => {
   // The recording is in single precision.
   const tolerance = 2e-5;
@@ -112,7 +78,9 @@ describe.skipIf(missing)(`gpt-nano-sort against its recorded activations${missin
     const trace = await model.trace(Array.from((await recorded("idx")).data), { layers: [2], hidden: true });
 
     const attended = sum(trace.hidden.get(2)!, await model.attention(2).forward(trace.get(2)!));
-    const block = sum(attended, await (await architecture.feedForward(2, runtime)).forward(attended));
+    const last = architecture.blocks[2];
+    const normed = await runtime.norm(await last.feedForwardNorm()).forward(attended);
+    const block = sum(attended, await new FeedForward(runtime, await last.feedForward()).forward(normed));
     expectClose(block, await recorded("block2"), tolerance);
     const [gain, bias] = [
       await weights.tensor("transformer.ln_f.weight"),
@@ -164,15 +132,4 @@ function sum(a: Tensor, b: Tensor): Tensor {
     Float64Array.from(a.data, (entry, at) => entry + b.data[at]),
     a.shape,
   );
-}
-
-function expectClose(actual: Tensor, expected: Tensor, tolerance: number) {
-  expect(actual.data.length).toBe(expected.data.length);
-  let difference = 0;
-  let norm = 0;
-  for (let i = 0; i < expected.data.length; i++) {
-    difference = Math.max(difference, Math.abs(actual.data[i] - expected.data[i]));
-    norm = Math.max(norm, Math.abs(expected.data[i]));
-  }
-  expect(difference).toBeLessThan(tolerance * norm);
 }

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { ConfigFile } from "../../src/models/config.js";
-import { Decoder } from "../../src/models/decoder.js";
 import { gpt2 } from "../../src/models/gpt2.js";
 import type { Model, WalkStep } from "../../src/models/index.js";
 import { randomGpt2Weights } from "../../src/models/random.js";
 import { noTokenizer } from "../../src/models/tokenizer.js";
+import { Transformer } from "../../src/models/transformer.js";
 import type { WeightSource } from "../../src/models/weights.js";
 import { type ReferenceRuntime, referenceRuntime } from "../reference/runtime.js";
 
@@ -29,7 +29,7 @@ function recordedModel(runtime: ReferenceRuntime) {
   };
   const config = { n_layer: layers, n_head: 2, n_embd: 8, n_positions: 6, vocab_size: 7 };
   const text = { reason: noTokenizer("a test needs none") };
-  const model = new Decoder(gpt2(new ConfigFile(config), weights), { source: "test" }, text, runtime);
+  const model = new Transformer(gpt2(new ConfigFile(config), weights), { source: "test" }, text, runtime);
   return { model, read };
 }
 

@@ -1,7 +1,7 @@
 """Random checkpoints of each architecture under its Hugging Face names, with the attention inputs and sigma that a
 correct reader finds: forwards in float64 NumPy, written from the published definitions; numpy is all it needs.
 
-  python3 architectures.py [folder]          default: the folder architectures/ beside this file
+  python3 architectures.py [folder [name …]]      default: the folder architectures/ beside this file, all of them
 
 <folder>/<name>/: config.json, model.safetensors (F32), expected.json {tokens | pixels, positions, layers: [{input, sigma}]}.
 Input is the exact input of each attention layer, [n, width], to 9 digits; sigma is the largest singular value there of
@@ -41,11 +41,11 @@ def frequencies(head_size, base, scaling=None):
     return (1 - keep) * f / scaling["factor"] + keep * f
 
 def rotate(x, angles):
-    """x [n, head size]: pairs (c, c + half) of token p turn by p · angles[c]."""
-    half = x.shape[-1] // 2
+    """x [n, head size]: pairs (c, c + pairs) of token p turn by p · angles[c]; channels behind the pairs stay."""
+    pairs = len(angles)
     a = np.arange(len(x))[:, None] * angles
-    left, right = x[:, :half], x[:, half:]
-    return np.concatenate([left * np.cos(a) - right * np.sin(a), right * np.cos(a) + left * np.sin(a)], -1)
+    left, right, rest = x[:, :pairs], x[:, pairs:2 * pairs], x[:, 2 * pairs:]
+    return np.concatenate([left * np.cos(a) - right * np.sin(a), right * np.cos(a) + left * np.sin(a), rest], -1)
 
 def attention(q, k, v, o, mask, heads, kv_heads=None, scale=None, angles=None):
     """q, k, v, o: (weight [in, out], bias). Returns the layer as a function of x [n, width]."""
@@ -179,6 +179,12 @@ def llama3(c, tokens):
     scaling = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=48)
     return llama(c, tokens, scaling, base=100.0)
 
+def llama_partial(c, tokens):
+    """Half of each head turns; frequencies are those of a head of that half."""
+    head_size, share = 8, 0.5
+    found = llama_like(c, tokens, head_size=head_size, angles=frequencies(int(head_size * share), 100.0))
+    return llama_config("LlamaForCausalLM", "llama", rope_theta=100.0, head_dim=head_size, partial_rotary_factor=share), found
+
 def mistral(c, tokens):
     window = 5
     found = llama_like(c, tokens, mask=causal_window(N, window), angles=frequencies(WIDTH // HEADS, 10000.0))
@@ -278,7 +284,8 @@ def vit(c, pixels):
 
 # ---------------------------------------------------------------- files
 ARCHITECTURES = {"gpt2": gpt2, "gpt-neo": gpt_neo, "llama": llama, "llama-linear": llama_linear, "llama3": llama3, "mistral": mistral,
-                 "qwen2": qwen2, "gemma": gemma, "bert": bert, "roberta": roberta, "distilbert": distilbert, "vit": vit}
+                 "qwen2": qwen2, "gemma": gemma, "bert": bert, "roberta": roberta, "distilbert": distilbert, "vit": vit,
+                 "llama-partial": llama_partial}
 
 def rounded(values): return [[float(f"{v:.9g}") for v in row] for row in values]
 
@@ -298,6 +305,31 @@ def generate(folder, name, seed):
     with open(os.path.join(folder, name, "expected.json"), "w") as f: json.dump(record, f); f.write("\n")
     print(name, [layer["sigma"] for layer in record["layers"]])
 
+def check():
+    """What the pieces must satisfy whatever they are used for."""
+    r = np.random.default_rng(0)
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    q, k = (np.tile(r.standard_normal(8), (N, 1)) for _ in "qk")
+    for angles in (frequencies(8, 100.0), frequencies(4, 100.0)):
+        a, b = rotate(q, angles), rotate(k, angles)
+        close((a * a).sum(1), (q * q).sum(1))                          # a rotation
+        close(a[:, 2 * len(angles):], q[:, 2 * len(angles):])          # of the pairs alone
+        scores = a @ b.T                                               # by which scores know the distance only
+        for shift in range(-3, 4): close(np.diagonal(scores, shift), np.diagonal(scores, shift)[0])
+    plain = frequencies(6, 100.0)
+    close(frequencies(6, 100.0, dict(rope_type="linear", factor=4.0)), plain / 4)
+    ratio = frequencies(6, 100.0, dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                       original_max_position_embeddings=48)) / plain
+    assert ratio[0] == 1 and 1 / 8 < ratio[1] < 1 and ratio[2] == 1 / 8, ratio
+    window = causal_window(N, 5)
+    assert [row.sum() for row in window] == [min(i + 1, 5) for i in range(N)] and window[-1, -1] and not np.triu(window, 1).any()
+    layer = attention(*((0.3 * r.standard_normal((4, 4)), r.standard_normal(4)) for _ in range(4)), causal(3), 2)
+    x, h = r.standard_normal((3, 4)), 1e-6
+    columns = [(layer(x + h * e.reshape(3, 4)) - layer(x - h * e.reshape(3, 4))).ravel() / (2 * h) for e in np.eye(12)]
+    np.testing.assert_allclose(sigma(layer, x), np.linalg.norm(np.array(columns).T, 2), rtol=1e-7)
+
 if __name__ == "__main__":
+    check()
     where = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "architectures")
-    for k, name in enumerate(ARCHITECTURES): generate(where, name, 300 + k)
+    for k, name in enumerate(ARCHITECTURES):
+        if name in sys.argv[2:] or len(sys.argv) < 3: generate(where, name, 300 + k)

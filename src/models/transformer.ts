@@ -1,15 +1,19 @@
-// A decoder-only transformer as a Model: which weights are needed when, and how hidden states move through blocks.
+// A transformer as a Model: which weights are needed when, and how hidden states move through blocks.
 import type { AttentionSpec } from "../attention/spec.js";
 import { checkInteger, checkKeys, throwIfAborted, throwIfDisposed, wrongKind, wrongValue } from "../check.js";
+import { ModelError } from "../errors.js";
+import type { Layer } from "../layer.js";
 import type { AbortSignalLike } from "../platform.js";
-import type { Attention, Runtime } from "../runtime.js";
+import type { Attention, NormSpec, Runtime } from "../runtime.js";
 import type { Tensor } from "../tensor.js";
 import { turn } from "../turn.js";
-import type { Architecture } from "./architecture.js";
+import type { Architecture, Block } from "./architecture.js";
+import { FeedForward } from "./feedForward.js";
 import { LazyAttention } from "./lazyAttention.js";
 import type {
   Model,
   ModelConfig,
+  ModelInput,
   ModelOrigin,
   Tokenizer,
   Trace,
@@ -20,7 +24,7 @@ import type {
 import type { TokenizerOrReason } from "./tokenizer.js";
 import { TokenStack } from "./tokenStack.js";
 
-export class Decoder implements Model {
+export class Transformer implements Model {
   readonly #architecture: Architecture;
   readonly #runtime: Runtime;
   readonly #text: TokenizerOrReason;
@@ -51,14 +55,17 @@ export class Decoder implements Model {
 
   encode(text: string): number[] {
     if (typeof text !== "string") throw wrongKind("text", "a string", text);
+    if (this.config.image)
+      throw new ModelError(`this ${this.config.architecture} model reads images, not text or tokens`);
     if ("reason" in this.#text) throw this.#text.reason;
     return this.#text.tokenizer.encode(text);
   }
 
-  async trace(tokens: readonly number[] | string, options: TraceOptions): Promise<Trace> {
+  async trace(input: ModelInput | string, options: TraceOptions): Promise<Trace> {
     checkKeys("options", options, ["layers", "hidden", "signal"]);
-    const window = typeof tokens === "string" ? this.encode(tokens) : tokens;
-    this.#checkWindow(typeof tokens === "string" ? "tokens of the text" : "tokens", window);
+    const window = typeof input === "string" ? this.encode(input) : input;
+    const label = this.config.image ? "input" : typeof input === "string" ? "tokens of the text" : "tokens";
+    this.#architecture.embedding.check(label, window);
     const trace: Trace = Object.assign(new Map<number, Tensor>(), { hidden: new Map<number, Tensor>() });
     for await (const step of this.walk([window], { layers: options.layers, signal: options.signal })) {
       trace.set(step.layer, step.inputs[0]);
@@ -67,19 +74,20 @@ export class Decoder implements Model {
     return trace;
   }
 
-  walk(windows: readonly (readonly number[])[], options: WalkOptions): AsyncIterable<WalkStep> {
+  walk(windows: readonly ModelInput[], options: WalkOptions): AsyncIterable<WalkStep> {
     throwIfDisposed("model", this.#disposed);
     checkKeys("options", options, ["layers", "signal"]);
-    if (!Array.isArray(windows)) throw wrongKind("windows", "an array of token arrays", windows);
+    const { embedding } = this.#architecture;
+    if (!Array.isArray(windows)) throw wrongKind("windows", "an array of inputs", windows);
     if (windows.length === 0) throw wrongValue("windows", "at least one window", windows);
-    for (const [at, window] of windows.entries()) this.#checkWindow(`windows[${at}]`, window);
-    return this.#walk(windows, this.#checkLayers(options.layers), options.signal);
+    const lengths = windows.map((window, at) => embedding.check(`windows[${at}]`, window));
+    return this.#walk(windows, lengths, this.#checkLayers(options.layers), options.signal);
   }
 
   attention(layer: number): Attention {
     throwIfDisposed("model", this.#disposed);
     checkInteger("layer", layer, 0, this.layers - 1);
-    return this.#attention(() => this.#architecture.attention(layer));
+    return this.#attention(() => this.#architecture.blocks[layer].attention());
   }
 
   dispose(): void {
@@ -87,34 +95,46 @@ export class Decoder implements Model {
   }
 
   async *#walk(
-    windows: readonly (readonly number[])[],
+    windows: readonly ModelInput[],
+    lengths: readonly number[],
     wanted: ReadonlySet<number>,
     signal?: AbortSignalLike,
   ): AsyncGenerator<WalkStep, void> {
+    const { blocks, normPlacement } = this.#architecture;
     const last = Math.max(...wanted);
-    throwIfAborted(signal);
-    const embedded = await this.#architecture.embed(windows);
-    const stack = new TokenStack(
-      this.#runtime.info.dtype === "f64" ? embedded : new Float32Array(embedded),
-      windows.map((window) => window.length),
-      this.config.width,
-    );
+    let stack = await this.#embed(windows, lengths, signal);
     for (let layer = 0; layer <= last; layer++) {
       await turn();
       throwIfAborted(signal);
       throwIfDisposed("model", this.#disposed);
+      const block = blocks[layer];
       // Kept once it was asked for, so that weights are read once, whoever needs them.
       let asked: Promise<AttentionSpec> | undefined;
-      const spec = () => (asked ??= this.#architecture.attention(layer));
-      const attention = this.#attention(() => asked ?? this.#architecture.attention(layer));
+      const spec = () => (asked ??= block.attention());
+      const attention = this.#attention(() => asked ?? block.attention());
       try {
-        const inputs = await this.#attentionInputs(layer, stack, signal);
+        const normed = normPlacement === "pre" ? await this.#norm(stack, await block.attentionNorm(), signal) : stack;
+        const inputs = normed.split();
         if (wanted.has(layer)) yield { layer, attention, spec, inputs, hidden: stack.split() };
-        if (layer < last) await this.#advance(layer, stack, attention, inputs, signal);
+        if (layer < last) stack = await this.#advance(block, stack, attention, inputs, signal);
       } finally {
         attention.dispose();
       }
     }
+  }
+
+  /** The hidden states of block 0. */
+  async #embed(
+    windows: readonly ModelInput[],
+    lengths: readonly number[],
+    signal?: AbortSignalLike,
+  ): Promise<TokenStack> {
+    throwIfAborted(signal);
+    const { embedding } = this.#architecture;
+    const sums = await embedding.embed(windows);
+    const data = this.#runtime.info.dtype === "f64" ? sums : new Float32Array(sums);
+    const stack = new TokenStack(data, lengths, this.config.width);
+    return embedding.norm ? this.#norm(stack, await embedding.norm(), signal) : stack;
   }
 
   #attention(read: () => Promise<AttentionSpec>): Attention {
@@ -125,32 +145,42 @@ export class Decoder implements Model {
     });
   }
 
-  async #attentionInputs(layer: number, stack: TokenStack, signal?: AbortSignalLike): Promise<Tensor[]> {
-    const norm = this.#runtime.norm(await this.#architecture.attentionNorm(layer));
-    try {
-      return (await stack.apply(norm, signal)).split();
-    } finally {
-      norm.dispose();
-    }
-  }
-
-  /** h ← h + attention(inputs), then h ← h + feedForward(h). */
-  async #advance(layer: number, stack: TokenStack, attention: Attention, inputs: Tensor[], signal?: AbortSignalLike) {
+  /** The hidden states of the next block; those of this one are overwritten. */
+  async #advance(
+    block: Block,
+    hidden: TokenStack,
+    attention: Attention,
+    inputs: Tensor[],
+    signal?: AbortSignalLike,
+  ): Promise<TokenStack> {
+    const pre = this.#architecture.normPlacement === "pre";
     let at = 0;
     for (const input of inputs) {
       await turn();
       throwIfAborted(signal);
       const { data } = await attention.forward(input);
-      stack.add(data, at);
+      hidden.add(data, at);
       at += data.length;
     }
     attention.dispose();
     throwIfAborted(signal);
-    const feedForward = await this.#architecture.feedForward(layer, this.#runtime);
+    const attended = pre ? hidden : await this.#norm(hidden, await block.attentionNorm(), signal);
+    const normed = pre ? await this.#norm(attended, await block.feedForwardNorm(), signal) : attended;
+    const fed = await this.#apply(normed, new FeedForward(this.#runtime, await block.feedForward()), signal);
+    attended.add(fed.data);
+    return pre ? attended : this.#norm(attended, await block.feedForwardNorm(), signal);
+  }
+
+  async #norm(stack: TokenStack, spec: NormSpec, signal?: AbortSignalLike): Promise<TokenStack> {
+    return this.#apply(stack, this.#runtime.norm(spec), signal);
+  }
+
+  /** The image under a layer that was made for it. */
+  async #apply(stack: TokenStack, layer: Layer, signal?: AbortSignalLike): Promise<TokenStack> {
     try {
-      stack.add((await stack.apply(feedForward, signal)).data);
+      return await stack.apply(layer, signal);
     } finally {
-      feedForward.dispose();
+      layer.dispose();
     }
   }
 
@@ -159,14 +189,5 @@ export class Decoder implements Model {
     if (layers.length === 0) throw wrongValue("layers", "at least one layer", layers);
     for (const [at, layer] of layers.entries()) checkInteger(`layers[${at}]`, layer, 0, this.layers - 1);
     return new Set(layers);
-  }
-
-  #checkWindow(label: string, tokens: readonly number[]): void {
-    const { context, vocabulary } = this.config;
-    if (!Array.isArray(tokens)) throw wrongKind(label, "an array of token ids", tokens);
-    if (tokens.length === 0 || tokens.length > context) {
-      throw new RangeError(`"${label}": expected 1 to ${context} tokens (this model's context), got ${tokens.length}`);
-    }
-    for (let at = 0; at < tokens.length; at++) checkInteger(`${label}[${at}]`, tokens[at], 0, vocabulary - 1);
   }
 }
