@@ -14,6 +14,7 @@ import { checkWritable, writeFiles } from "./files.js";
 import type { CommandLine } from "./flags.js";
 import { readText, readTokens } from "./input.js";
 import { exitCode, type IO } from "./io.js";
+import { networkOptions } from "./network.js";
 import { createProgress } from "./progress.js";
 import { defaultText } from "./text.js";
 import { UsageError } from "./usage.js";
@@ -47,7 +48,7 @@ async function readInput({ text, tokens }: AnalyzeSettings): Promise<{ text: str
 
 async function openModel({ source, seed }: AnalyzeSettings, runtime: Runtime, io: IO, engine: Engine): Promise<Model> {
   if (source === "random:gpt2") return engine.randomModel("gpt2", { runtime, seed });
-  return engine.loadModel(source, { runtime, signal: io.signal });
+  return engine.loadModel(source, { runtime, signal: io.signal, ...networkOptions(io) });
 }
 
 /** The settings, held against what this model has. */

@@ -51,6 +51,8 @@ describe("the environment", () => {
     expect({ hub, token }).toEqual({ hub: "http://mirror", token: "hf_x" });
     expect(cache).toBeInstanceOf(DiskCache);
     expect(networkOptions({ env: { HF_TOKEN: " " }, stderr })).toMatchObject({ hub: undefined, token: undefined });
+    expect(() => networkOptions({ env: { HF_ENDPOINT: "huggingface.co" }, stderr })).toThrow(/^HF_ENDPOINT: expected/);
+    expect(() => networkOptions({ env: { HF_TOKEN: "hf_x hf_y" }, stderr })).toThrow(/^HF_TOKEN: expected (?!.*hf_x)/);
   });
 });
 
