@@ -146,6 +146,17 @@ export function packStrips(m: i32, k: i32, src: usize, row: usize, step: usize, 
     const rows = min(MR, m - r0);
     let from = src + <usize>r0 * row;
     for (let i = 0; i < k; i++) {
+      if (rows == MR && row == WORD) {
+        v128.store(dst, v128.load(from));
+        if (sizeof<Real>() == 4) store<u64>(dst, load<u64>(from, 16), 16);
+        else {
+          v128.store(dst, v128.load(from, 16), 16);
+          v128.store(dst, v128.load(from, 32), 32);
+        }
+        from += step;
+        dst += <usize>MR * WORD;
+        continue;
+      }
       for (let r = 0; r < rows; r++) store<Real>(dst + <usize>r * WORD, load<Real>(from + <usize>r * row));
       for (let r = rows; r < MR; r++) store<Real>(dst + <usize>r * WORD, 0);
       from += step;
