@@ -2,9 +2,11 @@
 //
 // Scores, probabilities and their derivatives live in panels of NR queries, [key][NR], so that the softmax runs down
 // columns without horizontal sums, and one product's result is the next one's operand. A tile is MR keys × NR queries;
-// tiles that the mask rules out are neither computed nor stored. The scale is folded into the query weights.
+// tiles that the mask rules out are neither computed nor stored. The scale is folded into the query weights, but for
+// l2 attention (l2.ts), whose queries and keys must be comparable.
+import { centre, distanceTiles, markQueries } from "./l2";
 import { exp } from "./math";
-import { multiply, packStrips, stripTile } from "./gemm";
+import { multiply, stripTile } from "./gemm";
 import { LANES, MR, NR, ROW, splat, WORD } from "./simd";
 
 /** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
@@ -24,7 +26,12 @@ import { LANES, MR, NR, ROW, splat, WORD } from "./simd";
   output: usize;
   outputBias: usize;
   outputBack: usize;
+  /** 0: scores are ⟨q, k⟩; L2: they are −scale·|q − k|². */
+  kind: i32;
+  scale: f64;
 }
+
+export const L2: i32 = 1;
 
 /** A mask's tiles: 0 ruled out, 1 partly allowed, 2 wholly allowed. */
 export const RULED_OUT: u8 = 0;
@@ -62,14 +69,14 @@ const WHOLE: u8 = 2;
   qkv: usize;
   /** Heads' outputs before the output map, in panels of heads·dValue rows. */
   o: usize;
-  /** [kvHead][strip][2·dHead][MR]: keys by strip in the first half; the second is the JVP's, for their tangents. */
+  /** [kvHead][strip][tangentRows][MR]: keys by strip in the first dHead rows; the others are the JVP's, for their tangents. */
   keyStrips: usize;
   /** [kvHead][strip][dValue][MR]. */
   valueStrips: usize;
   /** [kvHead][strip of channels][key][MR], keys padded to whole strips. */
   keyChannels: usize;
   valueChannels: usize;
-  /** [head][panel of channels][token][NR]. */
+  /** [head][panel of keyColumns][token][NR]. */
   queryRows: usize;
   // Work space of one application.
   dqkv: usize;
@@ -161,6 +168,20 @@ export function kvHeadOf(l: Layer, head: i32): i32 {
   return (head * l.kvHeads) / l.heads;
 }
 
+/** Inner length of the JVP's score product: keys, their tangents, and for l2 a row of ⟨k, dk⟩. */
+// @ts-ignore: decorator
+@inline
+export function tangentRows(l: Layer): i32 {
+  return l.kind == L2 ? 2 * l.dHead + 1 : 2 * l.dHead;
+}
+
+/** Columns of a product over queries that makes a gradient of keys: for l2 two more, for sums over queries. */
+// @ts-ignore: decorator
+@inline
+export function keyColumns(l: Layer): i32 {
+  return l.kind == L2 ? l.dHead + 2 : l.dHead;
+}
+
 /** Copies rows [first, first + count) of panels of `rows` rows into strips over tokens: [strip][count (of stride)][MR]. */
 export function tokenStrips(
   n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize, stride: i32,
@@ -204,11 +225,16 @@ export function channelStrips(n: i32, src: usize, rows: i32, first: i32, count: 
   }
 }
 
-/** Copies rows [first, first + count) of panels of `rows` rows into panels over channels: [panel][token][NR]. */
-export function channelPanels(n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize): void {
+/**
+ * Copies rows [first, first + count) of panels of `rows` rows into panels over channels: [panel][token][NR], zeros up
+ * to `width` ≥ count and to the end of a panel.
+ */
+export function channelPanels(
+  n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize, width: i32,
+): void {
   const panelBytes = <usize>rows * ROW;
   const total = panels(n) * NR;
-  for (let c = 0; c < panels(count) * NR; c++) {
+  for (let c = 0; c < panels(width) * NR; c++) {
     let to = dst + <usize>((c / NR) * total * NR + (c & (NR - 1))) * WORD;
     for (let j = 0; j < total; j += NR) {
       const from = src + <usize>(j / NR) * panelBytes + <usize>(first + c) * ROW;
@@ -431,15 +457,17 @@ export function attend(s: Primal, y: usize): void {
   multiply(channels, s.panels * NR, l.dIn, l.project, s.x, <usize>l.dIn * ROW, s.qkv, ROW, <usize>channels * ROW, false);
   addBias(s.panels, channels, s.qkv, l.bias);
   if (s.cos) rotate(s, s.qkv, 0, l.heads + l.kvHeads, false);
+  if (l.kind == L2) centre(s);
 
   for (let kv = 0; kv < l.kvHeads; kv++) {
-    tokenStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyStripsOf(s, kv), 2 * l.dHead);
+    tokenStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyStripsOf(s, kv), tangentRows(l));
     tokenStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueStripsOf(s, kv), l.dValue);
     channelStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyChannelsOf(s, kv));
     channelStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueChannelsOf(s, kv));
   }
   for (let h = 0; h < l.heads; h++) {
-    channelPanels(s.n, s.qkv, channels, queryChannel(l, h), l.dHead, queryRowsOf(s, h));
+    channelPanels(s.n, s.qkv, channels, queryChannel(l, h), l.dHead, queryRowsOf(s, h), keyColumns(l));
+    if (l.kind == L2) markQueries(s, queryRowsOf(s, h), l.dHead);
   }
 
   let maxScore: f64 = 0;
@@ -449,7 +477,8 @@ export function attend(s: Primal, y: usize): void {
       const p0 = g * s.groupPanels;
       const p = probabilitiesOf(s, h, g);
       const queries = s.qkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
-      scoreTiles(s, g, l.dHead, keyStripsOf(s, kv), 2 * l.dHead, queries, <usize>channels * ROW, p);
+      if (l.kind == L2) distanceTiles(s, g, keyStripsOf(s, kv), queries, p);
+      else scoreTiles(s, g, l.dHead, keyStripsOf(s, kv), tangentRows(l), queries, <usize>channels * ROW, p);
       const stride = groupStride(s, g);
       for (let panel = p0; panel < groupEndPanel(s, g); panel++) {
         const at = p + <usize>(panel - p0) * stride;
@@ -477,7 +506,7 @@ export function applyOutput(s: Primal, o: usize, y: usize): void {
 // @ts-ignore: decorator
 @inline
 export function keyStripsOf(s: Primal, kv: i32): usize {
-  return s.keyStrips + <usize>(kv * s.strips * MR * 2 * s.layer.dHead) * WORD;
+  return s.keyStrips + <usize>(kv * s.strips * MR * tangentRows(s.layer)) * WORD;
 }
 // @ts-ignore: decorator
 @inline
@@ -497,5 +526,5 @@ export function valueChannelsOf(s: Primal, kv: i32): usize {
 // @ts-ignore: decorator
 @inline
 export function queryRowsOf(s: Primal, head: i32): usize {
-  return s.queryRows + <usize>(head * s.panels * NR * panels(s.layer.dHead) * NR) * WORD;
+  return s.queryRows + <usize>(head * s.panels * NR * panels(keyColumns(s.layer)) * NR) * WORD;
 }

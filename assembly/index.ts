@@ -4,6 +4,7 @@ export { multiply, packPanels, packStrips, setEdgeTile, unpackPanels } from "./g
 export { addBias, attend } from "./attention";
 export { sumPatterns, sumTransposedPatterns } from "./pattern";
 export { dense, jvp, vjp } from "./jacobian";
+export { gradient } from "./gradient";
 export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
 

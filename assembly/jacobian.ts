@@ -1,10 +1,12 @@
 // Products with the Jacobian of attention and with its transpose (MATH 2.1, 2.2), from what `attend` left behind.
 import {
   addOverKeys, applyOutput, channelPanels, channelStrips, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride,
-  keyChannel, keyChannelsOf, keyStripsOf, kvHeadOf, panels, Primal, probabilitiesOf, queryChannel, queryRowsOf, rotate,
-  RULED_OUT, scoreTiles, strips, tileAt, tokenStrips, valueChannel, valueChannelsOf, valueStripsOf,
+  keyChannel, keyChannelsOf, keyColumns, keyStripsOf, kvHeadOf, L2, panels, Primal, probabilitiesOf, queryChannel,
+  queryRowsOf, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, tokenStrips, valueChannel, valueChannelsOf,
+  valueStripsOf,
 } from "./attention";
 import { multiply, panelTile } from "./gemm";
+import { finishKeyGradients, finishQueryGradients, keyProducts, queryTangents } from "./l2";
 import { MR, NR, ROW, splat, WORD } from "./simd";
 
 /** y = J u, both in panels. */
@@ -12,31 +14,20 @@ export function jvp(s: Primal, u: usize, y: usize): void {
   const l = s.layer;
   const channels = l.channels, width = l.heads * l.dValue, d = l.dHead;
   const channelBytes = <usize>channels * ROW;
-  multiply(channels, s.panels * NR, l.dIn, l.project, u, <usize>l.dIn * ROW, s.dqkv, ROW, channelBytes, false);
-  if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, false);
+  project(s, u);
 
   let tangentsOf = -1;
   for (let h = 0; h < l.heads; h++) {
     const kv = kvHeadOf(l, h);
-    const keys = keyStripsOf(s, kv);
     if (kv != tangentsOf) {
-      tokenStrips(s.n, s.dqkv, channels, keyChannel(l, kv), d, keys + <usize>(d * MR) * WORD, 2 * d);
+      keyTangents(s, kv);
       channelStrips(s.n, s.dqkv, channels, valueChannel(l, kv), l.dValue, s.dValueChannels);
       tangentsOf = kv;
     }
     for (let g = 0; g < s.groups; g++) {
       const p0 = g * s.groupPanels;
       const p = probabilitiesOf(s, h, g);
-      // E = dQ Kᵀ + Q dKᵀ as one product of doubled inner length: [K dK]·[dQ; Q].
-      const at = <usize>(p0 * channels + queryChannel(l, h)) * ROW;
-      let to = s.queryPanels;
-      for (let panel = p0; panel < groupEndPanel(s, g); panel++) {
-        const from = at + <usize>(panel - p0) * channelBytes;
-        memory.copy(to, s.dqkv + from, <usize>d * ROW);
-        memory.copy(to + <usize>d * ROW, s.qkv + from, <usize>d * ROW);
-        to += <usize>(2 * d) * ROW;
-      }
-      scoreTiles(s, g, 2 * d, keys, 2 * d, s.queryPanels, <usize>(2 * d) * ROW, s.scores);
+      scoreTangents(s, h, g);
       softmaxTangent(s, g, p, s.scores);
       const o = s.dO + <usize>(p0 * width + h * l.dValue) * ROW;
       const oPanel = <usize>width * ROW;
@@ -46,6 +37,42 @@ export function jvp(s: Primal, u: usize, y: usize): void {
     }
   }
   applyOutput(s, s.dO, y);
+}
+
+/** The tangents of queries, keys and values, for u in panels. */
+export function project(s: Primal, u: usize): void {
+  const l = s.layer;
+  const bytes = <usize>l.channels * ROW;
+  multiply(l.channels, s.panels * NR, l.dIn, l.project, u, <usize>l.dIn * ROW, s.dqkv, ROW, bytes, false);
+  if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, false);
+}
+
+/** The rows of `keyStrips` that belong to the tangents of a group's keys. */
+export function keyTangents(s: Primal, kv: i32): void {
+  const l = s.layer;
+  const keys = keyStripsOf(s, kv);
+  const tangents = keys + <usize>(l.dHead * MR) * WORD;
+  tokenStrips(s.n, s.dqkv, l.channels, keyChannel(l, kv), l.dHead, tangents, tangentRows(l));
+  if (l.kind == L2) keyProducts(s, keys);
+}
+
+/** E, the tangent of a group's scores up to a constant a query, as one product of doubled inner length: [K dK]·[dQ; Q]. */
+export function scoreTangents(s: Primal, h: i32, g: i32): void {
+  const l = s.layer;
+  const p0 = g * s.groupPanels, d = l.dHead, rows = tangentRows(l);
+  const channelBytes = <usize>l.channels * ROW;
+  const at = <usize>(p0 * l.channels + queryChannel(l, h)) * ROW;
+  let to = s.queryPanels;
+  for (let panel = p0; panel < groupEndPanel(s, g); panel++) {
+    const from = at + <usize>(panel - p0) * channelBytes;
+    if (l.kind == L2) queryTangents(l, s.dqkv + from, s.qkv + from, to);
+    else {
+      memory.copy(to, s.dqkv + from, <usize>d * ROW);
+      memory.copy(to + <usize>d * ROW, s.qkv + from, <usize>d * ROW);
+    }
+    to += <usize>rows * ROW;
+  }
+  scoreTiles(s, g, rows, keyStripsOf(s, kvHeadOf(l, h)), rows, s.queryPanels, <usize>rows * ROW, s.scores);
 }
 
 /** E ← P∘(E − Σ P∘E) down each column: the derivative of the softmax, which is its own adjoint. */
@@ -83,12 +110,8 @@ export function vjp(s: Primal, y: usize, x: usize): void {
   const l = s.layer;
   const channels = l.channels, width = l.heads * l.dValue, d = l.dHead;
   const channelBytes = <usize>channels * ROW, oPanel = <usize>width * ROW;
-  let gO = y;
-  if (l.outputBack) {
-    gO = s.dO;
-    multiply(width, s.panels * NR, l.dOut, l.outputBack, y, <usize>l.dOut * ROW, gO, ROW, oPanel, false);
-  }
-  const keyRows = <usize>(panels(d) * NR) * WORD, valueRows = <usize>(panels(l.dValue) * NR) * WORD;
+  const gO = pullOutput(s, y);
+  const keyRows = <usize>(panels(keyColumns(l)) * NR) * WORD, valueRows = <usize>(panels(l.dValue) * NR) * WORD;
   const rows = <usize>(s.strips * MR);
   for (let h = 0; h < l.heads; h++) {
     const kv = kvHeadOf(l, h);
@@ -96,7 +119,7 @@ export function vjp(s: Primal, y: usize, x: usize): void {
       memory.fill(s.gradientKeys, 0, rows * keyRows);
       memory.fill(s.gradientValues, 0, rows * valueRows);
     }
-    channelPanels(s.n, gO, width, h * l.dValue, l.dValue, s.gradientRows);
+    channelPanels(s.n, gO, width, h * l.dValue, l.dValue, s.gradientRows, l.dValue);
     for (let g = 0; g < s.groups; g++) {
       const p0 = g * s.groupPanels;
       const p = probabilitiesOf(s, h, g);
@@ -106,20 +129,38 @@ export function vjp(s: Primal, y: usize, x: usize): void {
       const gQ = s.dqkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
       clearGroup(s, g, gQ, d, channelBytes);
       addOverKeys(s, g, d, keyChannelsOf(s, kv), s.scores, gQ, channelBytes);
-      addOverQueries(s, g, d, s.scores, queryRowsOf(s, h), s.gradientKeys);
+      if (l.kind == L2) finishQueryGradients(s, g, gQ);
+      addOverQueries(s, g, keyColumns(l), s.scores, queryRowsOf(s, h), s.gradientKeys);
       addOverQueries(s, g, l.dValue, p, s.gradientRows, s.gradientValues);
     }
     if (h == l.heads - 1 || kv != kvHeadOf(l, h + 1)) {
+      if (l.kind == L2) finishKeyGradients(s, kv, s.gradientKeys, keyRows, false);
       tokenPanels(s, s.gradientKeys, keyRows, s.dqkv, keyChannel(l, kv), d);
       tokenPanels(s, s.gradientValues, valueRows, s.dqkv, valueChannel(l, kv), l.dValue);
     }
   }
-  if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, true);
-  multiply(l.dIn, s.panels * NR, channels, l.projectBack, s.dqkv, channelBytes, x, ROW, <usize>l.dIn * ROW, false);
+  pullChannels(s, s.dqkv, x);
+}
+
+/** The gradient of the heads' outputs, [panel][heads·dValue][NR], from that of the layer's output. */
+export function pullOutput(s: Primal, y: usize): usize {
+  const l = s.layer;
+  if (!l.outputBack) return y;
+  const width = l.heads * l.dValue;
+  multiply(width, s.panels * NR, l.dOut, l.outputBack, y, <usize>l.dOut * ROW, s.dO, ROW, <usize>width * ROW, false);
+  return s.dO;
+}
+
+/** The gradient of the input from that of queries, keys and values, which is rotated back in place. */
+export function pullChannels(s: Primal, channels: usize, x: usize): void {
+  const l = s.layer;
+  const bytes = <usize>l.channels * ROW;
+  if (s.cos) rotate(s, channels, 0, l.heads + l.kvHeads, true);
+  multiply(l.dIn, s.panels * NR, l.channels, l.projectBack, channels, bytes, x, ROW, <usize>l.dIn * ROW, false);
 }
 
 /** dst[key][channel] += Σ over the group's queries of src[panel][key][query]·right[channel panel][query][NR]. */
-function addOverQueries(s: Primal, group: i32, channels: i32, src: usize, right: usize, dst: usize): void {
+export function addOverQueries(s: Primal, group: i32, channels: i32, src: usize, right: usize, dst: usize): void {
   const s0 = firstStrip(s, group), s1 = endStrip(s, group);
   const p0 = group * s.groupPanels, p1 = groupEndPanel(s, group);
   const stride = groupStride(s, group);
@@ -145,7 +186,7 @@ function addOverQueries(s: Primal, group: i32, channels: i32, src: usize, right:
 }
 
 /** Copies rows of tokens, `rowBytes` long, into channels [first, first + count) of the panels at dst. */
-function tokenPanels(s: Primal, src: usize, rowBytes: usize, dst: usize, first: i32, count: i32): void {
+export function tokenPanels(s: Primal, src: usize, rowBytes: usize, dst: usize, first: i32, count: i32): void {
   const channels = s.layer.channels;
   for (let p = 0; p < s.panels; p++) {
     let to = dst + <usize>(p * channels + first) * ROW;

@@ -18,6 +18,11 @@ export interface Linearization extends LinearOperator {
   vjp(v: TensorLike): Promise<Tensor>;
   /** The dense Jacobian, [n·dOut, n·dIn]. */
   toDense(): Promise<Tensor>;
+  /**
+   * ∇_x ⟨v, J(x) u⟩ with u (inShape) and v (outShape) held fixed, of inShape (MATH 2.3): of sigma it is
+   * gradient(right, left), with the singular vectors of `spectralNorm`, wherever sigma is a simple singular value.
+   */
+  gradient(u: TensorLike, v: TensorLike): Promise<Tensor>;
   dispose(): void;
 }
 

@@ -2,6 +2,7 @@
 import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../check.js";
 import type { RealArray, TensorLike } from "../tensor.js";
 import { checkMask } from "./mask.js";
+import { checkTiedValue, tiedKey, tiedValueMap } from "./tied.js";
 
 /** y = x · weight + bias, weight [dIn, dOut], bias [dOut]. */
 export interface Linear {
@@ -22,14 +23,20 @@ export type Mask =
   | { all: Mask[] };
 
 export interface AttentionSpec {
+  /** Scores scale·⟨q, k⟩ (default), or −scale·|q − k|² (Kim et al. 2021). */
   kind?: "dot-product" | "l2";
   heads: number;
+  /** Grouped-query attention: how many heads of keys and values; a divisor of `heads`, default `heads`. */
   kvHeads?: number;
   query: Linear;
+  /** Left out (l2 only): the query's map, tied. */
   key?: Linear;
   value: Linear;
+  /** Left out: the heads' outputs are concatenated. */
   output?: Linear;
+  /** l2 with a tied key and no query bias: the value map of head h is scale·W_Q,h W_Q,hᵀ W_V,h (Kim et al.'s L2-MHA). */
   tiedValue?: boolean;
+  /** Default 1/√dHead. */
   scale?: number;
   mask?: Mask;
   /**
@@ -41,6 +48,7 @@ export interface AttentionSpec {
 
 /** A spec whose kinds, shapes and values were checked, with its sizes made explicit. */
 export interface ResolvedSpec {
+  readonly kind: "dot-product" | "l2";
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
@@ -82,10 +90,6 @@ const KEYS = ["kind", "heads", "kvHeads", "query", "key", "value", "output", "ti
 export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   checkKeys("spec", spec, KEYS);
   const kind = checkOneOf("spec.kind", spec.kind ?? "dot-product", ["dot-product", "l2"]);
-  if (kind === "l2") {
-    throw new RangeError('"spec.kind": "l2" is not available in this version; "dot-product" is');
-  }
-  if (spec.tiedValue) throw new RangeError('"spec.tiedValue": expected kind "l2", got "dot-product"');
   const heads = checkInteger("spec.heads", spec.heads, 1);
   const kvHeads = checkInteger("spec.kvHeads", spec.kvHeads ?? heads, 1, heads);
   if (heads % kvHeads !== 0) {
@@ -93,27 +97,32 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   }
   const query = resolveLinear("spec.query", spec.query);
   const dHead = perHead("spec.query", query.dOut, heads, "heads");
-  if (spec.key === undefined)
-    throw new TypeError('"spec.key": expected a linear map; only kind "l2" can do without one');
-  const key = resolveLinear("spec.key", spec.key, query.dIn);
+  const key =
+    spec.key === undefined ? tiedKey(kind, query, heads, kvHeads) : resolveLinear("spec.key", spec.key, query.dIn);
   if (perHead("spec.key", key.dOut, kvHeads, "kvHeads") !== dHead) {
     throw new RangeError(
       `"spec.key": expected kvHeads·dHead = ${kvHeads * dHead} columns, as many a head as the query's, got ${key.dOut}`,
     );
   }
-  const value = resolveLinear("spec.value", spec.value, query.dIn);
-  const dValue = perHead("spec.value", value.dOut, kvHeads, "kvHeads");
+  const scale = spec.scale === undefined ? 1 / Math.sqrt(dHead) : checkNumber("spec.scale", spec.scale);
+  const ownValue = resolveLinear("spec.value", spec.value, query.dIn);
+  const dValue = perHead("spec.value", ownValue.dOut, kvHeads, "kvHeads");
+  const value = checkTiedValue(spec) ? tiedValueMap(query, ownValue, heads, scale) : ownValue;
   const output = spec.output === undefined ? undefined : resolveLinear("spec.output", spec.output, heads * dValue);
   const mask = spec.mask ?? "none";
   checkMask("spec.mask", mask);
+  if (kind === "l2" && spec.rope !== undefined) {
+    throw new RangeError('"spec.rope": expected none for kind "l2"; only kind "dot-product" has rotary positions');
+  }
   return {
+    kind,
     dIn: query.dIn,
     dOut: output ? output.dOut : heads * dValue,
     heads,
     kvHeads,
     dHead,
     dValue,
-    scale: spec.scale === undefined ? 1 / Math.sqrt(dHead) : checkNumber("spec.scale", spec.scale),
+    scale,
     mask,
     frequencies: spec.rope === undefined ? undefined : resolveRope(spec.rope, dHead),
     query,

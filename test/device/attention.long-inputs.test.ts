@@ -28,19 +28,22 @@ function blockSparse(n: number): Mask {
   return { allowed };
 }
 
-const cases: [string, number, (n: number) => Mask][] = [
+const cases: [string, number, (n: number) => Mask, AttentionSpec["kind"]?][] = [
   ["none", 97, () => "none"],
   ["causal", 203, () => "causal"],
   ["a window", 203, () => ({ window: { left: 30, right: 5 } })],
   ["chunks that look back", 203, () => ({ chunk: { size: 40, left: 1 } })],
   ["sparse blocks", 230, blockSparse],
   ["causal sparse blocks", 230, (n) => ({ all: ["causal", blockSparse(n)] })],
+  ["causal, by distance", 203, () => "causal", "l2"],
+  ["sparse blocks, by distance", 230, blockSparse, "l2"],
 ];
 
 describe.each(variants)("attention in $name on long inputs", (variant) => {
-  it.each(cases)("%s, n = %i", async (_, n, mask) => {
+  it.each(cases)("%s, n = %i", async (_, n, mask, kind) => {
     const runtime = await variantRuntime(variant);
     const spec: AttentionSpec = {
+      kind,
       heads: 4,
       kvHeads: 2,
       query: { weight: gaussian(1, [11, 28], 0.4), bias: gaussian(2, [28], 0.3) },

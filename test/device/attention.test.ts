@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime } from "../../src/runtime.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { referenceAttention } from "../reference/attention.js";
-import { relativeError, tolerance } from "./close.js";
+import { relativeError, scaledError, tolerance } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";
 
 describe.each(variants)("attention in $name against the oracle", (variant) => {
@@ -12,7 +12,7 @@ describe.each(variants)("attention in $name against the oracle", (variant) => {
   });
   afterAll(() => runtime.dispose());
 
-  it.each(loadFixtures().filter((fixture) => fixture.spec.kind !== "l2"))("$name", async (fixture) => {
+  it.each(loadFixtures())("$name", async (fixture) => {
     const { spec, x, u, g, expected } = fixture;
     const limit = tolerance(variant.dtype, referenceAttention(spec, x).largestLogit);
     const layer = runtime.attention(spec);
@@ -23,6 +23,7 @@ describe.each(variants)("attention in $name against the oracle", (variant) => {
     expect(relativeError((await at.jvp(u)).data, expected.jvp.data)).toBeLessThan(limit);
     expect(relativeError((await at.vjp(g)).data, expected.vjp.data)).toBeLessThan(limit);
     expect(relativeError((await at.toDense()).data, expected.jacobian.data)).toBeLessThan(limit);
+    expect(scaledError((await at.gradient(u, g)).data, expected.gradient.data, 1)).toBeLessThan(10 * limit);
     at.dispose();
     layer.dispose();
   });

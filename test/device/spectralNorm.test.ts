@@ -23,7 +23,7 @@ describe.each(variants)("sigma in $name", (variant) => {
   });
   afterAll(() => runtime.dispose());
 
-  const cases = loadFixtures().filter((fixture) => fixture.spec.kind !== "l2");
+  const cases = loadFixtures();
   it.each(cases.flatMap((fixture) => (["lanczos", "power"] as const).map((method) => ({ ...fixture, method }))))(
     "$name by $method",
     async ({ spec, x, expected, method }) => {

@@ -30,6 +30,8 @@ export function referenceRuntime(): ReferenceRuntime {
   };
 }
 
+const absent = () => Promise.reject(new Error("not part of the reference"));
+
 function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
   const [dIn] = shapeOf(spec.query.weight);
   const [, dOut] = shapeOf((spec.output ?? spec.value).weight);
@@ -51,7 +53,8 @@ function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
         outShape: output.shape,
         jvp: async (u) => jvp(u),
         vjp: async (v) => vjp(v),
-        toDense: () => Promise.reject(new Error("not part of the reference")),
+        toDense: absent,
+        gradient: absent,
         dispose: () => {},
       };
     },

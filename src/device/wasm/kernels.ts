@@ -28,6 +28,7 @@ export interface Kernels {
   sumTransposedPatterns(primal: number, u: number, out: number): void;
   jvp(primal: number, u: number, y: number): void;
   vjp(primal: number, y: number, x: number): void;
+  gradient(space: number, u: number, v: number, x: number): void;
   dense(primal: number, u: number, y: number, out: number): void;
   bidiagonalize(krylov: number, k: number): void;
   powerStep(krylov: number): void;

@@ -46,7 +46,7 @@ type Fields = readonly string[];
 /** Fields of 4 bytes, in the order of the classes of the same names; an f64 is marked by a leading colon. */
 export const LAYER = [
   ...["dIn", "dOut", "heads", "kvHeads", "dHead", "dValue", "channels"],
-  ...["project", "bias", "projectBack", "output", "outputBias", "outputBack"],
+  ...["project", "bias", "projectBack", "output", "outputBias", "outputBack", "kind", ":scale"],
 ] as const;
 export const PRIMAL = [
   ...["layer", "n", "panels", "strips", "groups", "groupPanels", "tiles", "lo", "hi", "allowed", "pairs", "cos", "sin"],
@@ -54,6 +54,9 @@ export const PRIMAL = [
   ...["keyStrips", "valueStrips", "keyChannels", "valueChannels", "queryRows"],
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
   ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore"],
+] as const;
+export const GRADIENT = [
+  ...["primal", "channels", "keyTangents", "valueTangents", "queryTangents", "outer", "inner"],
 ] as const;
 export const KRYLOV = [
   "primal",
@@ -83,16 +86,16 @@ export function structSize(fields: Fields): number {
   return offsets(fields).size;
 }
 
-/** Writes every field that is not an f64; a missing or misspelt one does not compile. */
+/** Writes every field, an f64 that is not given as 0; another missing or misspelt one does not compile. */
 export function writeStruct<F extends Fields>(
   heap: Heap,
   at: number,
   fields: F,
-  values: { [K in Exclude<F[number], `:${string}`>]: number },
+  values: { [K in Exclude<F[number], `:${string}`>]: number } & { [K in F[number] & `:${string}`]?: number },
 ): void {
   const view = new DataView(heap.memory.buffer, at);
   for (const [field, offset] of offsets(fields).of) {
-    if (field.startsWith(":")) view.setFloat64(offset, 0, true);
+    if (field.startsWith(":")) view.setFloat64(offset, (values as Record<string, number>)[field] ?? 0, true);
     else view.setUint32(offset, (values as Record<string, number>)[field], true);
   }
 }

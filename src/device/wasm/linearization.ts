@@ -8,7 +8,18 @@ import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
-import { MR, PRIMAL, panelSize, ROW, readField, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
+import {
+  GRADIENT,
+  MR,
+  PRIMAL,
+  panelSize,
+  ROW,
+  readField,
+  readPanels,
+  structSize,
+  writePanels,
+  writeStruct,
+} from "./layout.js";
 import { type Tiling, tileMask } from "./tiles.js";
 import type { LayerSizes } from "./weights.js";
 
@@ -105,6 +116,25 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
       const y = work.reals(panelSize(heap, n, dOut), "a tangent");
       this.#kernels.dense(this.#primal, u, y, out);
       return tensor(heap.reals(out, rows * columns).slice(), [rows, columns]);
+    });
+  }
+
+  async gradient(u: TensorLike, v: TensorLike): Promise<Tensor> {
+    throwIfDisposed("linearization", this.#disposed);
+    const { heap } = this.#region;
+    const [n, dIn] = this.inShape;
+    const { dOut } = this.#spec;
+    const right = checkTensor("u", u, this.inShape);
+    const left = checkTensor("v", v, this.outShape);
+    return borrow(heap, (work) => {
+      const source = work.reals(panelSize(heap, n, dIn), "a tangent");
+      const cotangent = work.reals(panelSize(heap, n, dOut), "a tangent");
+      const target = work.reals(panelSize(heap, n, dIn), "a gradient");
+      const space = gradientSpace(work, this.#spec, this.#primal, this.#tiling);
+      writePanels(heap, source, right.data, n, dIn);
+      writePanels(heap, cotangent, left.data, n, dOut);
+      this.#kernels.gradient(space, source, cotangent, target);
+      return tensor(readPanels(heap, target, n, dIn), [...this.inShape]);
     });
   }
 
@@ -211,6 +241,34 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
   }
 }
 
+/** How long the kernels' rows are that meet the tangents of keys, and the rows of their gradients (assembly/attention.ts). */
+function keyRows({ kind, dHead }: LayerSizes): { tangentRows: number; keyColumns: number } {
+  return kind === "l2"
+    ? { tangentRows: 2 * dHead + 1, keyColumns: dHead + 2 }
+    : { tangentRows: 2 * dHead, keyColumns: dHead };
+}
+
+/** Memory for one gradient beside the primal's own. */
+function gradientSpace(region: Region, spec: LayerSizes, primal: number, tiling: Tiling): number {
+  const { heap } = region;
+  const columns = ROW / heap.word;
+  const { heads, kvHeads, dHead, dValue } = spec;
+  const tokens = tiling.panels * columns;
+  const keys = tiling.strips * MR;
+  const reals = (count: number) => region.reals(count, "the work space of a gradient");
+  const at = region.bytes(structSize(GRADIENT), "the work space of a gradient");
+  writeStruct(heap, at, GRADIENT, {
+    primal,
+    channels: reals(tokens * (heads * dHead + kvHeads * (dHead + dValue))),
+    keyTangents: reals(keys * Math.ceil(dHead / MR) * MR),
+    valueTangents: reals(keys * dValue),
+    queryTangents: reals(tokens * Math.ceil(keyRows(spec).keyColumns / columns) * columns),
+    outer: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
+    inner: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
+  });
+  return at;
+}
+
 /** Memory for everything that the derivatives reuse, and for the work of one application. */
 function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling, byEntry: boolean) {
   const { heap } = region;
@@ -221,6 +279,7 @@ function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling
   const tokens = panels * columns;
   const keys = strips * MR;
   const pairs = spec.frequencies?.length ?? 0;
+  const { tangentRows, keyColumns } = keyRows(spec);
   const toStrips = (count: number) => Math.ceil(count / MR) * MR;
   const toPanels = (count: number) => Math.ceil(count / columns) * columns;
   const reals = (count: number, what: string) => region.reals(count, what);
@@ -247,18 +306,18 @@ function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling
     x: reals(tokens * dIn, kept),
     qkv: reals(tokens * channels, kept),
     o: reals(tokens * heads * dValue, kept),
-    keyStrips: reals(kvHeads * keys * 2 * dHead, kept),
+    keyStrips: reals(kvHeads * keys * tangentRows, kept),
     valueStrips: reals(kvHeads * keys * dValue, kept),
     keyChannels: reals(kvHeads * keys * toStrips(dHead), kept),
     valueChannels: reals(kvHeads * keys * toStrips(dValue), kept),
-    queryRows: reals(heads * tokens * toPanels(dHead), kept),
+    queryRows: reals(heads * tokens * toPanels(keyColumns), kept),
     dqkv: reals(tokens * channels, work),
     dO: reals(tokens * heads * dValue, work),
     dValueChannels: reals(keys * toStrips(dValue), work),
-    queryPanels: reals(groupPanels * columns * 2 * dHead, work),
+    queryPanels: reals(groupPanels * columns * tangentRows, work),
     scores: region.bytes(scoreBytes, work),
     gradientRows: reals(tokens * toPanels(dValue), work),
-    gradientKeys: reals(Math.max(keys, tokens) * toPanels(dHead), work),
+    gradientKeys: reals(Math.max(keys, tokens) * toPanels(keyColumns), work),
     gradientValues: reals(Math.max(keys, tokens) * toPanels(dValue), work),
   };
   return { at: region.bytes(structSize(PRIMAL), "a linearization"), fields };

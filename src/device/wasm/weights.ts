@@ -2,7 +2,7 @@
 import type { ResolvedLinear, ResolvedSpec } from "../../attention/spec.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { LAYER, MR, structSize, writeStruct } from "./layout.js";
+import { LAYER, MR, readField, structSize, writeStruct } from "./layout.js";
 
 /** What is kept of a spec once its weights are packed: the user's arrays are not held on to. */
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
@@ -16,14 +16,15 @@ export interface PackedLayer {
   readonly output: number;
 }
 
-/** Packs the weights in both directions; the scale goes into the query's. */
+/** Packs the weights in both directions; the scale goes into the query's, but for l2. */
 export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec): PackedLayer {
   const { dIn, dOut, heads, kvHeads, dHead, dValue, scale } = spec;
   const { heap } = region;
   const { word } = heap;
+  const l2 = spec.kind === "l2";
   const channels = heads * dHead + kvHeads * (dHead + dValue);
   const parts: [ResolvedLinear, number][] = [
-    [spec.query, scale],
+    [spec.query, l2 ? 1 : scale],
     [spec.key, 1],
     [spec.value, 1],
   ];
@@ -69,11 +70,12 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
     }
   }
   const sizes = { dIn, dOut, heads, kvHeads, dHead, dValue, channels };
-  writeStruct(heap, layer, LAYER, { ...sizes, project, bias, projectBack, output, outputBias, outputBack });
+  const maps = { project, bias, projectBack, output, outputBias, outputBack };
+  writeStruct(heap, layer, LAYER, { ...sizes, ...maps, kind: l2 ? 1 : 0, ":scale": l2 ? scale : 1 });
   return { at: layer, project, bias, output };
 }
 
-/** The spec of one head alone, from the packed weights; the scale is in the query's already. */
+/** The spec of one head alone, from the packed weights: the scale is what is not in the query's already. */
 export function headSpec(heap: Heap, layer: PackedLayer, sizes: LayerSizes, head: number): ResolvedSpec {
   const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
   const group = Math.floor((head * kvHeads) / heads);
@@ -92,7 +94,7 @@ export function headSpec(heap: Heap, layer: PackedLayer, sizes: LayerSizes, head
     heads: 1,
     kvHeads: 1,
     dOut: layer.output ? dOut : dValue,
-    scale: 1,
+    scale: readField(heap, layer.at, LAYER, ":scale"),
     query: map(head * dHead, dHead),
     key: map((heads + group) * dHead, dHead),
     value: map((heads + kvHeads) * dHead + group * dValue, dValue),
