@@ -9,6 +9,7 @@ import { ofLayer } from "./ofLayer.js";
 import { pointwise } from "./pointwise.js";
 import { layerNorm, rmsNorm } from "./radius.js";
 
+export type { Normalization } from "./absorbNormalization.js";
 export type { BallBounds, BallQuestion } from "./ball.js";
 export type { Bound, WithBest } from "./bound.js";
 export type { L2Bounds, L2Question } from "./l2.js";

@@ -2,6 +2,7 @@
 import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../attention/spec.js";
 import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../check.js";
 import type { AbortSignalLike } from "../platform.js";
+import { absorbNormalization, type Normalization } from "./absorbNormalization.js";
 import { type BallBounds, ballOf } from "./ball.js";
 import { type Bound, type WithBest, withSmallest } from "./bound.js";
 import type { L2Bounds } from "./l2.js";
@@ -14,8 +15,13 @@ import { WeightNorms } from "./weightNorms.js";
 export interface LayerQuestion {
   /** Tokens. */
   n: number;
-  /** Every token lies in the ball of this radius; needed for dot-product attention, without meaning for l2. */
+  /** Every token lies in the ball of this radius; dot-product attention needs this or `normalization`. */
   radius?: number;
+  /**
+   * Every token is an output of this normalisation. The bounds are then of z ↦ attention(gain·z + bias) for the
+   * normalised z before gain and bias, on the ball of radius √dIn: often far below those on the ball around gain·z + bias.
+   */
+  normalization?: Normalization;
   /** How heads are put together (MATH 5.8); default whichever is smaller for each bound. */
   heads?: "sum" | "stacked";
   /** For l2, of the spaces of inputs and outputs; default 2. */
@@ -39,17 +45,30 @@ export type LayerBounds = Partial<BallBounds> & Partial<L2Bounds>;
  * @throws TypeError and RangeError for arguments of a wrong kind or value, and for l2 attention that is not tied
  */
 export async function ofLayer(spec: AttentionSpec, question: LayerQuestion): Promise<WithBest<LayerBounds>> {
-  checkKeys("question", question, ["n", "radius", "heads", "norm", "failureProbability", "seed", "signal"]);
+  checkKeys("question", question, [
+    "n",
+    "radius",
+    "normalization",
+    "heads",
+    "norm",
+    "failureProbability",
+    "seed",
+    "signal",
+  ]);
   const { failureProbability = 1e-6, seed, signal } = question;
   const n = checkInteger("n", question.n, 1);
   checkNumber("failureProbability", failureProbability, 0, 1);
   const heads = checkInteger("spec.heads", spec?.heads, 1);
   const way = question.heads === undefined ? undefined : checkOneOf("heads", question.heads, ["sum", "stacked"]);
   const norms = new WeightNorms({ failureProbability, count: 5 * heads + 1, seed, signal });
+  const { normalization } = question;
+  if (normalization !== undefined && (question.radius !== undefined || spec.kind === "l2")) {
+    throw new RangeError('"normalization": expected dot-product attention and no radius with it, which is then √dIn');
+  }
   if (spec.kind === "l2") return l2OfLayer(spec, n, question.norm ?? 2, norms);
 
-  const resolved = resolveSpec(spec);
-  const radius = checkNumber("radius", question.radius, 0, undefined, true);
+  const resolved = resolveSpec(normalization ? absorbNormalization(spec, normalization) : spec);
+  const radius = normalization ? Math.sqrt(resolved.dIn) : checkNumber("radius", question.radius, 0, undefined, true);
   if (question.norm !== undefined && question.norm !== 2) {
     throw new RangeError('"norm": expected 2 for dot-product attention, got Infinity');
   }

@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
+import { absorbNormalization } from "../../src/bounds/absorbNormalization.js";
 import { bounds } from "../../src/bounds/index.js";
 import { matrixNorm } from "../../src/bounds/matrixNorm.js";
-import { tensor } from "../../src/tensor.js";
+import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
+import { referenceAttention } from "../reference/attention.js";
 import { largestToken, namedMask, paperHeads, scaledTensor, sigmaAt } from "./layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, matrixOf } from "./matrices.js";
 
@@ -51,7 +53,7 @@ describe("bounds.ofLayer(spec, { n, radius })", () => {
     expect(anyMask?.source).toMatch(/heads (summed|stacked) by MATH 5.8/);
   });
 
-  it("is above sigma for any mask, bias, grouping and rotary positions", async () => {
+  it("is above sigma for any mask, bias, grouping and rotary positions", async ({ annotate }) => {
     let tightest = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -68,8 +70,9 @@ describe("bounds.ofLayer(spec, { n, radius })", () => {
           tightest = Math.max(tightest, sigma / best.value);
         },
       ),
-      { numRuns: 250, seed: 8 },
+      { numRuns: 500, seed: 8 },
     );
+    await annotate(`tightest ratio ${tightest}`);
     expect(tightest).toBeGreaterThan(0.5);
   });
 
@@ -92,6 +95,46 @@ describe("bounds.ofLayer(spec, { n, radius })", () => {
     expect(await best({ query: { ...eye, bias } })).toBeGreaterThan(1 + (await best({})));
   });
 
+  it("with a normalisation is above sigma in the normalised token, and below the bound on its ball", async ({
+    annotate,
+  }) => {
+    let sharper = 0;
+    let tightest = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        attentionCases({ maxTokens: 6, maxWidth: 7 }).filter(({ dIn }) => dIn > 1),
+        fc.constantFrom("layer" as const, "rms" as const),
+        async ({ spec, n, dIn, x }, kind) => {
+          const gain = vector(gaussianMatrix(1, dIn, n).data);
+          const bias = kind === "layer" ? vector(gaussianMatrix(1, dIn, n + 1).data) : undefined;
+          const absorbed = absorbNormalization(spec, { kind, gain, bias });
+          const z = normalised(x, kind);
+          const y = affine(z, gain, bias);
+          const outputs = [referenceAttention(absorbed, z), referenceAttention(spec, y)].map(
+            ({ output }) => output.data,
+          );
+          outputs[0].forEach((entry, at) => {
+            expect(entry).toBeCloseTo(outputs[1][at], 9);
+          });
+          const { best, ...all } = await bounds.ofLayer(spec, { n, normalization: { kind, gain, bias } });
+          const sigma = await sigmaAt(absorbed, z);
+          for (const [name, { value }] of Object.entries(all))
+            expect(sigma, name).toBeLessThanOrEqual(value * (1 + 1e-9));
+          tightest = Math.max(tightest, sigma / best.value);
+          const { value: radius } =
+            kind === "layer" ? bounds.radius.layerNorm({ gain, bias }) : bounds.radius.rmsNorm({ gain });
+          expect(largestToken(y)).toBeLessThanOrEqual(radius * (1 + 1e-12));
+          const stretch = Math.max(...gain.data.map(Math.abs));
+          if (best.value < stretch * (await bounds.ofLayer(spec, { n, radius })).best.value) sharper++;
+        },
+      ),
+      { numRuns: 100, seed: 9 },
+    );
+    expect(sharper).toBeGreaterThan(90);
+    await annotate(`tightest ratio ${tightest}`);
+    expect(tightest).toBeGreaterThan(0.3);
+  });
+
   it("is only probable where weights are wide, and says so", async () => {
     const wide = { weight: asTensor(gaussianMatrix(260, 260, 1, 0.05)) };
     const spec: AttentionSpec = { heads: 4, query: wide, key: wide, value: wide, output: wide };
@@ -112,6 +155,14 @@ describe("bounds.ofLayer(spec, { n, radius })", () => {
     [{ n: 3, radius: 1, heads: "max" }, RangeError, /"heads"/],
     [{ n: 3, radius: 1, norm: Number.POSITIVE_INFINITY }, RangeError, /"norm"/],
     [{ n: 3, radius: 1, failureProbability: 0 }, RangeError, /"failureProbability"/],
+    [{ n: 3, radius: 1, normalization: {} }, RangeError, /"normalization"/],
+    [{ n: 3, normalization: { kind: "batch" } }, RangeError, /"normalization.kind"/],
+    [{ n: 3, normalization: { kind: "rms", gain: vector([1]) } }, RangeError, /"spec.query.weight"/],
+    [
+      { n: 3, normalization: { kind: "rms", gain: vector([1]), bias: vector([1]) } },
+      RangeError,
+      /"normalization.bias"/,
+    ],
     [{ n: 3, radius: 1, tokens: 3 }, TypeError, /unknown key "tokens"/],
   ])("refuses %j", async (question, kind, message) => {
     const { spec } = dotProducts[0];
@@ -124,3 +175,27 @@ describe("bounds.ofLayer(spec, { n, radius })", () => {
     await expect(bounds.ofLayer({} as never, { n: 3, radius: 1 })).rejects.toThrow(TypeError);
   });
 });
+
+function vector(entries: ArrayLike<number>) {
+  return tensor(Float64Array.from(entries), [entries.length]);
+}
+
+function normalised({ data, shape }: Tensor, kind: "layer" | "rms"): Tensor {
+  const [n, d] = shape;
+  const z = Float64Array.from(data);
+  for (let i = 0; i < n; i++) {
+    const token = z.subarray(i * d, (i + 1) * d);
+    const mean = kind === "layer" ? token.reduce((sum, entry) => sum + entry, 0) / d : 0;
+    const length = Math.hypot(...token.map((entry) => entry - mean));
+    for (let c = 0; c < d; c++) token[c] = ((token[c] - mean) * Math.sqrt(d)) / length;
+  }
+  return tensor(z, shape);
+}
+
+function affine({ data, shape }: Tensor, gain: Tensor, bias: Tensor | undefined): Tensor {
+  const d = shape[1];
+  return tensor(
+    Float64Array.from(data, (entry, at) => entry * gain.data[at % d] + (bias?.data[at % d] ?? 0)),
+    shape,
+  );
+}
