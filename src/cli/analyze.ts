@@ -4,8 +4,10 @@ import { assembleReport, isMeasured, type Provenance, type Report, type Row } fr
 import { type SweepEvent, type SweepOptions, sweep } from "../analysis/sweep.js";
 import type { Model, ModelConfig } from "../models/model.js";
 import { toCSV } from "../report/csv.js";
+import { toHTML } from "../report/html.js";
 import { toJSON } from "../report/json.js";
 import { formatNumber } from "../report/numbers.js";
+import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
 import type { Runtime } from "../runtime.js";
 import { type AnalyzeSettings, readSettings } from "./analyzeSettings.js";
@@ -19,7 +21,7 @@ import { createProgress } from "./progress.js";
 import { defaultText } from "./text.js";
 import { UsageError } from "./usage.js";
 
-const reportFiles = ["report.csv", "report.json"];
+const reportFiles = ["report.csv", "report.html", "report.json", "report.svg"];
 const defaultLengths = [2, 4, 8, 16, 32, 64];
 
 export async function analyze(line: CommandLine, io: IO, engine: Engine): Promise<number> {
@@ -126,7 +128,13 @@ async function measure(
 async function deliver(report: Report, { json, out }: AnalyzeSettings, io: IO): Promise<void> {
   const text = toJSON(report);
   io.stdout.write(json ? text : `\n${formatSummary(report)}\n`);
-  if (out !== undefined) await writeFiles(out, { "report.csv": toCSV(report), "report.json": text });
+  if (out === undefined) return;
+  await writeFiles(out, {
+    "report.csv": toCSV(report),
+    "report.html": toHTML(report),
+    "report.svg": toSVG(report),
+    "report.json": text,
+  });
 }
 
 function judge(report: Report, { failAbove }: AnalyzeSettings, io: IO): number {

@@ -40,7 +40,7 @@ export const analyze: Command = {
     bracket: { value: "X", help: "go on until upper/lower - 1 is at most X" },
     ...device,
     seed: { value: "N", help: "of the solver's starts and of a random model's weights (default 0)" },
-    out: { value: "DIR", help: "write report.json and report.csv there" },
+    out: { value: "DIR", help: "write report.json, .csv, .svg and .html there" },
     json: { help: "print report.json on stdout instead of the table" },
     "fail-above": { value: "X", help: "exit with 3 if the upper bound of any row is above X" },
     ...help,

@@ -18,3 +18,33 @@ function roundOutward(value: number, direction: -1 | 1): string {
   const exponent = Number(value.toExponential().split("e")[1]);
   return formatNumber(Number(nearest) + direction * 10 ** (exponent - digits + 1));
 }
+
+/** For charts, where room is scarce: 0.207, 12.1, 1,230, 1.23×10⁵. */
+export function formatShort(value: number, digits = 3): string {
+  if (value === 0) return "0";
+  const exponent = Math.floor(Math.log10(Math.abs(value)));
+  if (exponent < -3 || exponent > 4) {
+    const [mantissa, power] = value.toExponential(digits - 1).split("e");
+    const trimmed = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
+    return `${trimmed === "1" ? "" : `${trimmed}×`}10${superscript(Number(power))}`;
+  }
+  const rounded = Number(value.toPrecision(digits));
+  if (Math.abs(rounded) >= 1000) return String(Math.round(rounded)).replace(/(\d)(\d{3})$/, "$1,$2");
+  return rounded.toPrecision(Math.max(digits, String(Math.trunc(Math.abs(rounded))).length));
+}
+
+/** For ticks, which are round already: 0.02, 8, 1024, 2×10⁵. */
+export function formatTick(value: number): string {
+  const exponent = Math.floor(Math.log10(value));
+  return exponent < -4 || exponent > 4 ? formatShort(value, 6) : String(Number(value.toPrecision(6)));
+}
+
+/** With a real minus sign, as in −0.250. */
+export function formatFixed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+}
+
+function superscript(integer: number): string {
+  return String(integer).replace(/./g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]);
+}

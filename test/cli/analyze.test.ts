@@ -5,8 +5,10 @@ import type { Measure } from "../../src/analysis/measureRow.js";
 import { Interruption } from "../../src/cli/io.js";
 import { defaultText } from "../../src/cli/text.js";
 import { toCSV } from "../../src/report/csv.js";
+import { toHTML } from "../../src/report/html.js";
 import { toJSON } from "../../src/report/json.js";
 import { parseReport } from "../../src/report/parse.js";
+import { toSVG } from "../../src/report/svg.js";
 import { toTable } from "../../src/report/table.js";
 import { fakeMeasure, fakeModel } from "../analysis/fakes.js";
 import { howsmooth, temporaryFolder } from "./harness.js";
@@ -130,13 +132,16 @@ describe("howsmooth analyze", () => {
 });
 
 describe("--out", () => {
-  it("writes report.json and report.csv, the same bytes each time, and nothing else", async () => {
+  it("writes report.json, report.csv, report.svg and report.html, the same bytes each time, and nothing else", async () => {
     const folder = join(await temporaryFolder(), "new", "report");
     const { code } = await howsmooth([...short.split(" "), "--out", folder]);
     expect(code).toBe(0);
-    expect((await readdir(folder)).sort()).toEqual(["report.csv", "report.json"]);
+    expect((await readdir(folder)).sort()).toEqual(["report.csv", "report.html", "report.json", "report.svg"]);
     const json = await readFile(join(folder, "report.json"), "utf8");
-    expect(await readFile(join(folder, "report.csv"), "utf8")).toBe(toCSV(parseReport(json)));
+    const report = parseReport(json);
+    expect(await readFile(join(folder, "report.csv"), "utf8")).toBe(toCSV(report));
+    expect(await readFile(join(folder, "report.svg"), "utf8")).toBe(toSVG(report));
+    expect(await readFile(join(folder, "report.html"), "utf8")).toBe(toHTML(report));
     await howsmooth([...short.split(" "), "--out", folder]);
     expect(await readFile(join(folder, "report.json"), "utf8")).toBe(json);
   });
@@ -190,7 +195,7 @@ describe("an interrupted run", () => {
     const report = parseReport(await readFile(join(folder, "report.json"), "utf8"));
     expect(report.complete).toBe(false);
     expect(report.rows).toHaveLength(3);
-    expect((await readdir(folder)).sort()).toEqual(["report.csv", "report.json"]);
+    expect((await readdir(folder)).sort()).toEqual(["report.csv", "report.html", "report.json", "report.svg"]);
   });
 
   it("prints that report with --json", async () => {

@@ -1,0 +1,10 @@
+// The charts of a report.
+import type { Report } from "../../analysis/report.js";
+import type { Chart } from "./chart.js";
+import { growthChart } from "./growth.js";
+import { headsChart, layersChart } from "./summaries.js";
+
+/** Those that its rows allow: growth with n, layers × lengths, and layers × heads where heads were measured. */
+export function charts(report: Report): Chart[] {
+  return [growthChart(report), layersChart(report), headsChart(report)].filter((chart) => chart !== null);
+}
