@@ -1,5 +1,6 @@
 // The core: runtimes, attention layers and the measurement of their smoothness.
 export type { AttentionSpec, Linear, Mask } from "./attention/spec.js";
+export * from "./bounds/index.js";
 export { DeviceError, ModelError, OutOfMemoryError } from "./errors.js";
 export type { Layer, LinearizableLayer, Linearization } from "./layer.js";
 export { localLipschitz } from "./localLipschitz.js";

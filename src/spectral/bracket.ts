@@ -18,14 +18,60 @@ export const smallestDimensionForGuess = 3;
 /**
  * The factor f for which sigma_max ≤ f·theta with probability at least 1 − failureProbability over the start, theta
  * being the largest singular value after `steps` steps of Golub–Kahan–Lanczos bidiagonalization: MATH 10.2, after
- * Kuczyński and Woźniakowski (1992), and 10.2b with a guess. Always finite.
+ * Kuczyński and Woźniakowski (1992), and 10.2b with a guess. Always finite. After N steps with full
+ * reorthogonalization the basis spans the whole space, and theta is sigma_max itself.
  */
 export function lanczosFactor(question: BracketQuestion): number {
-  if (question.dimension === 1) return 1;
+  if (question.steps >= question.dimension) return 1;
   const logOdds = -logSmallestComponent(question);
   // asinh(e^x) for x that may be large
   const angle = logOdds + Math.log1p(Math.sqrt(1 + Math.exp(-2 * logOdds)));
   return finite(Math.cosh(angle / (2 * question.steps - 1)));
+}
+
+/**
+ * The same factor from what the steps found, on the same event, so that the smaller of the two holds as well: with
+ * T = BᵀB and p(x) = det(xI − T), the next basis vector is p(AᵀA)v₀ over its length ∏ α_j β_j, and its component along
+ * the leading right singular vector w is at most 1. Hence p(sigma_max²)·|⟨v₀, w⟩| ≤ ∏ α_j β_j, which bounds sigma_max²
+ * because p grows beyond T's largest eigenvalue. Each product is enlarged by `roundoff`·sigma², as much as rounding may
+ * have taken from it.
+ */
+export function characteristicFactor(
+  question: BracketQuestion,
+  alphas: readonly number[],
+  betas: readonly number[],
+  sigma: number,
+  roundoff: number,
+): number {
+  if (question.steps >= question.dimension) return 1;
+  let limit = -logSmallestComponent(question);
+  for (const [j, alpha] of alphas.entries()) limit += Math.log((alpha / sigma) * (betas[j] / sigma) + roundoff);
+  // In excess = sigma_max²/sigma² − 1, the pivots of (1 + excess)I − T/sigma² from the top down; all are positive.
+  const logDeterminant = (excess: number) => {
+    let sum = 0;
+    let pivot = 1;
+    let coupling = 0;
+    for (const [j, alpha] of alphas.entries()) {
+      const diagonal = (alpha / sigma) ** 2 + (j > 0 ? (betas[j - 1] / sigma) ** 2 : 0);
+      pivot = 1 + excess - diagonal - coupling / pivot;
+      if (!(pivot > 0)) return Number.NEGATIVE_INFINITY;
+      sum += Math.log(pivot);
+      coupling = ((alpha / sigma) * (betas[j] / sigma)) ** 2;
+    }
+    return sum;
+  };
+  let low = 0;
+  let high = 1;
+  while (logDeterminant(high) <= limit) {
+    if (high > 1e300) return Number.POSITIVE_INFINITY;
+    high *= 2;
+  }
+  for (;;) {
+    const middle = low + (high - low) / 2;
+    if (!(middle > low && middle < high)) return Math.sqrt(1 + high);
+    if (logDeterminant(middle) > limit) high = middle;
+    else low = middle;
+  }
 }
 
 /**

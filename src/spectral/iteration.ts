@@ -9,6 +9,8 @@ export interface Estimate {
   error: number;
   /** Whether the vectors reached span an invariant subspace, to rounding: further steps cannot change sigma. */
   invariant: boolean;
+  /** The basis' bidiagonal matrix, where there is one: diagonal and what is above it. */
+  bidiagonal?: { alphas: readonly number[]; betas: readonly number[] };
   /** Coefficients of u and v for `KrylovSpace.combine`. */
   range: Float64Array;
   domain: Float64Array;

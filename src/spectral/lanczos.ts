@@ -33,6 +33,7 @@ export function lanczos(space: KrylovSpace): Iteration {
         residual,
         error: Math.max(change, ritzError(residual / sigma, second / sigma)),
         invariant: Math.min(alpha, beta) <= space.roundoff * sigma || alphas.length >= longest,
+        bidiagonal: { alphas, betas },
         range: left,
         domain: right,
       };

@@ -3,6 +3,7 @@ import { throwIfAborted } from "../check.js";
 import { deriveSeed } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { turn } from "../turn.js";
+import { characteristicFactor } from "./bracket.js";
 import { checkCoefficient } from "./coefficient.js";
 import { patternGuess } from "./guess.js";
 import { HostKrylovSpace } from "./hostSpace.js";
@@ -81,11 +82,12 @@ async function solve(
 
 /** How the run has ended, or undefined if it goes on. */
 function outcomeOf(
-  { sigma, invariant }: Estimate,
+  estimate: Estimate,
   errors: readonly number[],
   space: KrylovSpace,
   { rtol: wanted, bracket, maxSteps, ...problem }: Problem,
 ): Outcome | undefined {
+  const { sigma, invariant } = estimate;
   if (sigma === 0) return zeroOperator();
   const { dtype, roundoff } = space;
   const rtol = wanted ?? (dtype === "f32" ? 1e-4 : 1e-8);
@@ -98,7 +100,7 @@ function outcomeOf(
     steps,
     error: errors[steps - 1],
     settled: settled(errors, Math.max(rtol, roundoff)),
-    width: width(upperFactor(space, problem, steps), roundoff),
+    width: width(upperFactor(space, problem, estimate, steps), roundoff),
     leastWidth: width(1, roundoff),
   };
   const narrow = bracket === undefined || ending.width <= bracket || ending.leastWidth > bracket;
@@ -107,12 +109,17 @@ function outcomeOf(
   return steps >= maxSteps ? stepLimit(ending) : undefined;
 }
 
+/** The smaller of what the number of steps and what the steps found allow, on the same event (MATH 10.2). */
 function upperFactor(
-  space: KrylovSpace,
+  { domainSize: dimension, roundoff }: KrylovSpace,
   { method, failureProbability, guess }: Pick<Problem, "method" | "failureProbability" | "guess">,
+  { sigma, bidiagonal }: Estimate,
   steps: number,
 ): number {
-  return method.factor({ dimension: space.domainSize, steps, failureProbability, guess });
+  const question = { dimension, steps, failureProbability, guess };
+  const factor = method.factor(question);
+  if (!bidiagonal || sigma === 0) return factor;
+  return Math.min(factor, characteristicFactor(question, bidiagonal.alphas, bidiagonal.betas, sigma, roundoff));
 }
 
 /** upper/lower − 1 before the final stretch is known, which may differ from sigma by one more rounding. */
@@ -124,17 +131,18 @@ async function result(
   space: KrylovSpace,
   problem: Problem,
   op: LinearOperator,
-  { sigma, residual, range, domain }: Estimate,
+  estimate: Estimate,
   outcome: Outcome,
   history: number[],
 ): Promise<SpectralNorm> {
+  const { sigma, residual, range, domain } = estimate;
   const steps = history.length;
   const isZero = sigma === 0;
   const pair = await space.combine(isZero ? range.map(() => 0) : range, domain);
   // Any direction is a left singular vector of zero.
   if (isZero) pair.range.data[0] = 1;
   const stretch = isZero ? 0 : checkCoefficient("the final norm", await space.stretch(domain), steps, space);
-  const upper = Math.max(sigma, stretch) * upperFactor(space, problem, steps) * (1 + space.roundoff);
+  const upper = Math.max(sigma, stretch) * upperFactor(space, problem, estimate, steps) * (1 + space.roundoff);
   const [left, right] = problem.transposed ? [pair.domain, pair.range] : [pair.range, pair.domain];
   return {
     sigma,

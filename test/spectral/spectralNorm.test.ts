@@ -114,13 +114,14 @@ describe.each(methods)("spectralNorm by %s", (method) => {
   it("goes on until the bracket is as narrow as asked", async () => {
     const op = diagonal([2, ...evenly(80)]);
     const plain = await spectralNorm(op, { method });
-    const narrow = await spectralNorm(op, { method, bracket: 0.05, failureProbability: 0.01 });
+    const bracket = method === "lanczos" ? 1e-9 : 0.05;
+    const narrow = await spectralNorm(op, { method, bracket, failureProbability: 0.01 });
     expect(narrow.status).toBe("converged");
     expect(narrow.steps).toBeGreaterThan(plain.steps);
-    expect(narrow.upper / narrow.lower - 1).toBeLessThanOrEqual(0.05);
-    const short = await spectralNorm(op, { method, bracket: 1e-3, maxSteps: narrow.steps });
+    expect(narrow.upper / narrow.lower - 1).toBeLessThanOrEqual(bracket);
+    const short = await spectralNorm(op, { method, bracket: bracket / 1e3, maxSteps: narrow.steps });
     expect(short.status).toBe("step-limit");
-    expect(short.message).toContain("bracket of 0.001");
+    expect(short.message).toContain(`bracket of ${bracket / 1e3}`);
   });
 
   it("says so when rounding alone is wider than the bracket", async () => {
@@ -318,3 +319,24 @@ function fail(): never {
 function evenly(count: number): number[] {
   return Array.from({ length: count }, (_, i) => 1 - i / count);
 }
+
+describe("the bracket's upper end", () => {
+  it.each([
+    ["a steep spectrum", Array.from({ length: 300 }, (_, i) => 1 / (1 + i))],
+    [
+      "a plateau under the leading value",
+      [1.001, ...Array.from({ length: 299 }, (_, i) => (i < 40 ? 1 - i / 40000 : 0.5))],
+    ],
+  ])("fails no more often than asked on %s", async (_, values) => {
+    const largest = Math.max(...values);
+    for (const maxSteps of [2, 4, 8]) {
+      let failures = 0;
+      for (let seed = 0; seed < 200; seed++) {
+        const { upper } = await spectralNorm(diagonal(values), { maxSteps, rtol: 0, failureProbability: 0.1, seed });
+        if (upper < largest * (1 - 1e-12)) failures++;
+      }
+      // Three standard deviations above 200 · 0.1.
+      expect(failures).toBeLessThanOrEqual(33);
+    }
+  });
+});
