@@ -5,6 +5,7 @@ export { addBias, attend } from "./attention";
 export { sumPatterns, sumTransposedPatterns } from "./pattern";
 export { dense, jvp, vjp } from "./jacobian";
 export { gradient } from "./gradient";
+export { sumBlocks } from "./blocks";
 export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
 

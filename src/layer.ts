@@ -1,4 +1,5 @@
 // Layers: maps from tokens [n, dIn] to tokens [n, dOut], held on a device.
+import type { BlockNormOptions } from "./linearization/blockNorms.js";
 import type { LinearOperator } from "./spectral/operator.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
@@ -18,6 +19,18 @@ export interface Linearization extends LinearOperator {
   vjp(v: TensorLike): Promise<Tensor>;
   /** The dense Jacobian, [n·dOut, n·dIn]. */
   toDense(): Promise<Tensor>;
+  /**
+   * The 1-, 2-, ∞- or Frobenius norm of the [n·dOut, n·dIn] Jacobian, which is never formed (MATH 2.5). 1, ∞ and "fro"
+   * are sums over all entries, accumulated in doubles, in O(heads·n²·dIn·dOut) time; 2 is sigma of `spectralNorm` at
+   * its default rtol, 1e-8 in f64 and 1e-4 in f32.
+   * @throws RangeError for another order
+   */
+  norm(order: number | "fro"): Promise<number>;
+  /**
+   * [n, n]: entry (i, j) is the spectral norm of the block ∂y_i/∂x_j, how much token j can move token i: from below,
+   * within `rtol` (default 1e-2) by the stopping rule of `spectralNorm`, and exactly 0 where the mask rules j ≠ i out.
+   */
+  blockNorms(options?: BlockNormOptions): Promise<Tensor>;
   /**
    * ∇_x ⟨v, J(x) u⟩ with u (inShape) and v (outShape) held fixed, of inShape (MATH 2.3): of sigma it is
    * gradient(right, left), with the singular vectors of `spectralNorm`, wherever sigma is a simple singular value.

@@ -54,6 +54,8 @@ function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
         jvp: async (u) => jvp(u),
         vjp: async (v) => vjp(v),
         toDense: absent,
+        norm: absent,
+        blockNorms: absent,
         gradient: absent,
         dispose: () => {},
       };

@@ -8,7 +8,7 @@ import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { type SharedWeights, WasmLinearization } from "./linearization.js";
-import { headSpec, type LayerSizes, type PackedLayer, packLayer } from "./weights.js";
+import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer } from "./weights.js";
 
 export class WasmAttention implements Attention {
   readonly dIn: number;
@@ -38,7 +38,8 @@ export class WasmAttention implements Attention {
     }
     const alone: LayerSizes = { ...this.#sizes, mask: "none", frequencies: undefined };
     this.#weights = {
-      at: this.#layer.at,
+      layer: this.#layer,
+      unpack: (sizes) => unpackLayer(this.#region.heap, this.#layer, sizes),
       release: () => this.#release(),
       valueMap: () => this.#at(tensor(new Float64Array(this.dIn), [1, this.dIn]), alone),
     };

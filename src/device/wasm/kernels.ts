@@ -29,6 +29,7 @@ export interface Kernels {
   jvp(primal: number, u: number, y: number): void;
   vjp(primal: number, y: number, x: number): void;
   gradient(space: number, u: number, v: number, x: number): void;
+  sumBlocks(row: number): void;
   dense(primal: number, u: number, y: number, out: number): void;
   bidiagonalize(krylov: number, k: number): void;
   powerStep(krylov: number): void;

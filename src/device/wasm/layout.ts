@@ -55,6 +55,10 @@ export const PRIMAL = [
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
   ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore"],
 ] as const;
+export const BLOCK_ROW = [
+  ...["heads", "keys", "strips", "panels", "maps", "weights", "left", "right", "extra", "diagonal"],
+  ...["outSums", "inSums", ":squares"],
+] as const;
 export const GRADIENT = [
   ...["primal", "channels", "keyTangents", "valueTangents", "queryTangents", "outer", "inner"],
 ] as const;

@@ -1,10 +1,16 @@
 // The Jacobian of attention at one input: the primal once, then products with J and Jᵀ that reuse it.
 import { resolveMask } from "../../attention/mask.js";
-import { checkFinite, checkTensor, throwIfDisposed } from "../../check.js";
+import type { ResolvedSpec } from "../../attention/spec.js";
+import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
 import type { Linearization } from "../../layer.js";
+import { type BlockNormOptions, blockNorms } from "../../linearization/blockNorms.js";
+import { type HostPrimal, hostPrimal } from "../../linearization/hostPrimal.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
+import { spectralNorm } from "../../spectral/spectralNorm.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
+import { WasmBlockProducts } from "./blockProducts.js";
+import { type EntrySums, entrySums } from "./entrySums.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
@@ -21,11 +27,16 @@ import {
   writeStruct,
 } from "./layout.js";
 import { type Tiling, tileMask } from "./tiles.js";
-import type { LayerSizes } from "./weights.js";
+import type { LayerSizes, PackedLayer } from "./weights.js";
+
+/** For `norm(2)`, which has no status to report that its steps ran out. */
+const NORM_STEPS = 1000;
 
 /** A layer's weights as its linearizations see them: one use each, until released. */
 export interface SharedWeights {
-  readonly at: number;
+  readonly layer: PackedLayer;
+  /** With the mask and the rotations of the linearization that asks. */
+  unpack(sizes: LayerSizes): ResolvedSpec;
   release(): void;
   valueMap(): Linearization;
 }
@@ -41,6 +52,8 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
   readonly #primal: number;
   readonly #probabilities: number;
   readonly #roundoff: number;
+  readonly #input: number;
+  #entrySums?: Promise<EntrySums>;
   readonly #weights: SharedWeights;
   #users = 1;
   #disposed = false;
@@ -60,6 +73,7 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
     const space = primalSpace(region, spec, n, tiling, mask.allowed !== undefined);
     this.#primal = space.at;
     this.#probabilities = space.fields.probabilities;
+    this.#input = space.fields.x;
 
     heap
       .reals(space.fields.lo, tiling.panels * (ROW / heap.word))
@@ -77,7 +91,7 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
     }
     if (spec.frequencies) writeRotations(region, space.fields.cos, space.fields.sin, n, spec.frequencies);
     writePanels(heap, space.fields.x, input.data, n, spec.dIn);
-    writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer: weights.at });
+    writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer: weights.layer.at });
 
     this.output = borrow(heap, (work) => {
       const y = work.reals(panelSize(heap, n, spec.dOut), "the output");
@@ -135,6 +149,35 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
       writePanels(heap, cotangent, left.data, n, dOut);
       this.#kernels.gradient(space, source, cotangent, target);
       return tensor(readPanels(heap, target, n, dIn), [...this.inShape]);
+    });
+  }
+
+  async norm(order: number | "fro"): Promise<number> {
+    throwIfDisposed("linearization", this.#disposed);
+    if (order === 2) return (await spectralNorm(this, { maxSteps: NORM_STEPS })).sigma;
+    if (order !== 1 && order !== Number.POSITIVE_INFINITY && order !== "fro") {
+      throw wrongValue("order", '1, 2, Infinity or "fro"', order);
+    }
+    this.#entrySums ??= this.#held(() => entrySums(this.#kernels, this.#region.heap, this.#hostPrimal()));
+    const { one, infinity, frobenius } = await this.#entrySums;
+    return order === 1 ? one : order === "fro" ? frobenius : infinity;
+  }
+
+  async blockNorms(options?: BlockNormOptions): Promise<Tensor> {
+    throwIfDisposed("linearization", this.#disposed);
+    const { heap } = this.#region;
+    const n = this.inShape[0];
+    const region = new Region(heap);
+    return this.#held(async () => {
+      try {
+        const primal = this.#hostPrimal();
+        const layer = this.#weights.layer;
+        const products = new WasmBlockProducts(this.#kernels, region, layer, primal, this.#roundoff);
+        const norms = await blockNorms(products, n, options);
+        return tensor(heap.word === 4 ? Float32Array.from(norms) : norms, [n, n]);
+      } finally {
+        region.free();
+      }
     });
   }
 
@@ -232,6 +275,22 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
       kernel(this.#primal, source, target);
       return tensor(readPanels(heap, target, to[0], to[1]), [...to]);
     });
+  }
+
+  /** Keeps this linearization's memory until `use` is done, whoever disposes of it meanwhile. */
+  async #held<T>(use: () => Promise<T>): Promise<T> {
+    this.#users++;
+    try {
+      return await use();
+    } finally {
+      this.#free();
+    }
+  }
+
+  /** The layer at this input in doubles, from the weights and the input as the device holds them. */
+  #hostPrimal(): HostPrimal {
+    const [n, dIn] = this.inShape;
+    return hostPrimal(this.#weights.unpack(this.#spec), readPanels(this.#region.heap, this.#input, n, dIn));
   }
 
   #free(): void {

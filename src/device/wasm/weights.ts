@@ -11,9 +11,11 @@ export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output"
 export interface PackedLayer {
   readonly at: number;
   readonly project: number;
+  readonly projectBack: number;
   readonly bias: number;
   /** 0 without an output map. */
   readonly output: number;
+  readonly outputBack: number;
 }
 
 /** Packs the weights in both directions; the scale goes into the query's, but for l2. */
@@ -72,7 +74,28 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
   const sizes = { dIn, dOut, heads, kvHeads, dHead, dValue, channels };
   const maps = { project, bias, projectBack, output, outputBias, outputBack };
   writeStruct(heap, layer, LAYER, { ...sizes, ...maps, kind: l2 ? 1 : 0, ":scale": l2 ? scale : 1 });
-  return { at: layer, project, bias, output };
+  return { at: layer, project, projectBack, bias, output, outputBack };
+}
+
+/** The whole spec from the packed weights: the scale is what is not in the query's already. */
+export function unpackLayer(heap: Heap, layer: PackedLayer, sizes: LayerSizes): ResolvedSpec {
+  const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
+  const biases = heap.reals(layer.bias, heads * dHead + kvHeads * (dHead + dValue));
+  const map = (first: number, columns: number): ResolvedLinear => ({
+    dIn,
+    dOut: columns,
+    weight: transposedRows(heap, layer.project, dIn, first, columns),
+    bias: biases.slice(first, first + columns),
+  });
+  const width = heads * dValue;
+  return {
+    ...sizes,
+    scale: readField(heap, layer.at, LAYER, ":scale"),
+    query: map(0, heads * dHead),
+    key: map(heads * dHead, kvHeads * dHead),
+    value: map((heads + kvHeads) * dHead, kvHeads * dValue),
+    output: layer.output ? { dIn: width, dOut, weight: transposedRows(heap, layer.output, width, 0, dOut) } : undefined,
+  };
 }
 
 /** The spec of one head alone, from the packed weights: the scale is what is not in the query's already. */
