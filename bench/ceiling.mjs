@@ -1,4 +1,4 @@
-// Compiles and times the register-only loop of ceiling.ts.
+// Compiles and times the register-only loop of assembly/bench/ceiling.ts.
 import asc from "assemblyscript/asc";
 
 export async function ceilingSpeed(relaxed) {
@@ -7,7 +7,7 @@ export async function ceilingSpeed(relaxed) {
   const flags = features.flatMap((feature) => ["--enable", feature]);
   const { error } = await asc.main(
     [
-      "bench/ceiling.ts",
+      "assembly/bench/ceiling.ts",
       "-O3",
       "--noAssert",
       "--runtime",
