@@ -4,6 +4,7 @@ import type { Architecture } from "./architecture.js";
 import { bert } from "./bert.js";
 import type { ConfigFile } from "./config.js";
 import { distilbert } from "./distilbert.js";
+import { excerpt } from "./excerpt.js";
 import { gemma } from "./gemma.js";
 import { gpt2 } from "./gpt2.js";
 import { gptNeo } from "./gptNeo.js";
@@ -34,8 +35,7 @@ const readers: Readonly<Record<ModelConfig["architecture"], ArchitectureReader>>
 export function architectureOf(config: ConfigFile): ArchitectureReader {
   const { model_type: type, architectures: classes } = config.values;
   if (typeof type === "string" && Object.hasOwn(readers, type)) return readers[type as keyof typeof readers];
-  const found =
-    typeof type === "string" ? `"${type}"` : `not given (architectures: ${JSON.stringify(classes ?? null)})`;
+  const found = typeof type === "string" ? excerpt(type) : `not given (architectures: ${excerpt(classes ?? null)})`;
   const supported = Object.keys(readers).join(", ");
   throw new ModelError(`${config.file}: "model_type" is ${found}; supported are ${supported}`, "config.json");
 }

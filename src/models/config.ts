@@ -2,6 +2,7 @@
 import { describe } from "../check.js";
 import { ModelError } from "../errors.js";
 import type { Activation } from "../runtime.js";
+import { excerpt } from "./excerpt.js";
 
 const activations: Readonly<Record<string, Activation>> = {
   gelu: "gelu",
@@ -93,7 +94,7 @@ export class ConfigFile {
   }
 
   unsupported(key: string, reason: string): ModelError {
-    return new ModelError(`${this.file}: "${key}": ${JSON.stringify(this.values[key])} is ${reason}`, this.file);
+    return new ModelError(`${this.file}: "${key}": ${excerpt(this.values[key])} is ${reason}`, this.file);
   }
 
   wrong(key: string, expected: string, value: unknown = this.values[key]): ModelError {

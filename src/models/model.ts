@@ -98,6 +98,7 @@ export interface Model {
   /**
    * The exact inputs of the attention layers asked for, [n, width] each; with `hidden`, those blocks' inputs too.
    * TypeError for an input of the wrong kind, RangeError for a token, layer or length out of range, before any work.
+   * ModelError for weights that are damaged, can't be read, or carry hidden states out of the range of the dtype.
    * @example
    * const x = (await model.trace("How smooth is attention?", { layers: [6] })).get(6);
    * const y = (await vit.trace({ pixels: { data, shape: [3, 224, 224] } }, { layers: [0] })).get(0);

@@ -1,5 +1,6 @@
 // Rotary positions (Su et al. 2021) as config.json sets them: base, share of the head that turns, slowed frequencies.
 import type { ConfigFile } from "./config.js";
+import { excerpt } from "./excerpt.js";
 
 /** Keys of rope_scaling, or rope_parameters, and those that a type adds. */
 const commonKeys = ["rope_type", "type", "rope_theta", "partial_rotary_factor"];
@@ -8,6 +9,9 @@ const ownKeys: Readonly<Record<string, readonly string[]>> = {
   linear: ["factor"],
   llama3: ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"],
 };
+
+/** Frequencies are made before any weights have shown that heads are so wide. */
+const largestHead = 2 ** 16;
 
 /**
  * The angle per position of each pair (c, c + number of pairs) of a head; the channels behind the pairs don't turn.
@@ -30,14 +34,21 @@ export function rotaryFrequencies(config: ConfigFile, headSize: number): number[
     if (share === 1) throw config.wrong("head_dim", "an even number, for rotary positions", headSize);
     throw config.wrong("partial_rotary_factor", `an even number of the ${headSize} channels of a head`, share);
   }
-
+  if (headSize > largestHead) throw config.wrong("head_dim", `at most ${largestHead}, for rotary positions`, headSize);
   const frequencies = Array.from({ length: rotated / 2 }, (_, c) => base ** ((-2 * c) / rotated));
-  if (type === "linear") return frequencies.map((frequency) => frequency / number("factor"));
-  if (type !== "llama3") return frequencies;
-  const low = number("low_freq_factor");
-  const high = number("high_freq_factor");
-  if (high <= low) throw config.wrong(key, '"high_freq_factor" above "low_freq_factor"', high);
-  return slowed(frequencies, number("factor"), low, high, number("original_max_position_embeddings"));
+  const scaled = scale(frequencies);
+  const lost = scaled.find((frequency) => !Number.isFinite(frequency));
+  if (lost !== undefined) throw config.wrong("rope_theta", "a base and factors that keep frequencies finite", lost);
+  return scaled;
+
+  function scale(frequencies: number[]): number[] {
+    if (type === "linear") return frequencies.map((frequency) => frequency / number("factor"));
+    if (type !== "llama3") return frequencies;
+    const low = number("low_freq_factor");
+    const high = number("high_freq_factor");
+    if (high <= low) throw config.wrong(key, '"high_freq_factor" above "low_freq_factor"', high);
+    return slowed(frequencies, number("factor"), low, high, number("original_max_position_embeddings"));
+  }
 }
 
 /**
@@ -65,6 +76,6 @@ function readSettings(config: ConfigFile): { key: string; settings: Record<strin
     throw config.unsupported(key, `not implemented; the types ${Object.keys(ownKeys).join(", ")} are`);
   }
   const unknown = Object.keys(settings).find((name) => !commonKeys.includes(name) && !ownKeys[type].includes(name));
-  if (unknown !== undefined) throw config.unsupported(key, `not implemented: type "${type}" with "${unknown}"`);
+  if (unknown !== undefined) throw config.unsupported(key, `not implemented: type "${type}" with ${excerpt(unknown)}`);
   return { key, settings, type };
 }

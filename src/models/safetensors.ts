@@ -4,6 +4,7 @@ import { firstNonFinite } from "../check.js";
 import { ModelError } from "../errors.js";
 import { type RealArray, sizeOf, type Tensor, tensor } from "../tensor.js";
 import { bytesPerElement, decodeNumbers, readableDtypes } from "./dtype.js";
+import { excerpt, excerptOfShape } from "./excerpt.js";
 import { decodeUtf8, type FileSource, locate } from "./source.js";
 import type { WeightSource } from "./weights.js";
 
@@ -56,7 +57,7 @@ export class SafetensorsFile implements WeightSource {
       throw this.#fail(name, `stored as ${entry.dtype}; this reader takes ${readableDtypes.join(", ")}`);
     }
     if (entry.shape.length !== shape.length || entry.shape.some((extent, axis) => extent !== shape[axis])) {
-      throw this.#fail(name, `expected shape [${shape.join(", ")}] by config.json, got [${entry.shape.join(", ")}]`);
+      throw this.#fail(name, `expected shape [${shape.join(", ")}] by config.json, got ${excerptOfShape(entry.shape)}`);
     }
   }
 
@@ -128,11 +129,11 @@ function parseHeader(bytes: Uint8Array, dataStart: number, size: number, fail: F
     throw fail("the header is not a JSON object");
   }
   const repeated = repeatedKey(text);
-  if (repeated !== undefined) throw fail(`the name ${JSON.stringify(repeated)} occurs twice in the header`);
+  if (repeated !== undefined) throw fail(`the name ${excerpt(repeated)} occurs twice in the header`);
   const entries = new Map<string, SafetensorsEntry>();
   for (const [name, value] of Object.entries(header)) {
     if (name === "__metadata__") continue;
-    const failTensor = (problem: string) => fail(`tensor ${JSON.stringify(name)}: ${problem}`);
+    const failTensor = (problem: string) => fail(`tensor ${excerpt(name)}: ${problem}`);
     entries.set(name, parseEntry(value, dataStart, size, failTensor));
   }
   checkLayout(entries, dataStart, size, fail);
@@ -144,11 +145,11 @@ function parseEntry(value: unknown, dataStart: number, size: number, fail: Fail)
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
   const bytes = typeof dtype === "string" ? bytesPerElement(dtype) : undefined;
   if (bytes === undefined) {
-    throw fail(`unknown dtype ${JSON.stringify(dtype)}; this reader takes ${readableDtypes.join(", ")}`);
+    throw fail(`unknown dtype ${excerpt(dtype)}; this reader takes ${readableDtypes.join(", ")}`);
   }
-  if (!isCounts(shape)) throw fail(`expected a shape of non-negative integers, got ${JSON.stringify(shape)}`);
+  if (!isCounts(shape)) throw fail(`expected a shape of non-negative integers, got ${excerpt(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw fail(`expected data_offsets [begin, end] with begin ≤ end, got ${JSON.stringify(offsets)}`);
+    throw fail(`expected data_offsets [begin, end] with begin ≤ end, got ${excerpt(offsets)}`);
   }
   const [begin, end] = offsets;
   if (end > size - dataStart) {
@@ -158,7 +159,7 @@ function parseEntry(value: unknown, dataStart: number, size: number, fail: Fail)
   }
   if (sizeOf(shape) * bytes !== end - begin) {
     throw fail(
-      `shape [${shape.join(", ")}] of ${dtype} takes ${sizeOf(shape) * bytes} bytes, its data_offsets span ${end - begin}`,
+      `shape ${excerptOfShape(shape)} of ${dtype} takes ${sizeOf(shape) * bytes} bytes, its data_offsets span ${end - begin}`,
     );
   }
   return { dtype: dtype as string, shape, begin: dataStart + begin, end: dataStart + end };
@@ -175,10 +176,10 @@ function checkLayout(
   let previous = "";
   for (const [name, { begin, end }] of [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
     if (begin < covered) {
-      throw fail(`tensors ${JSON.stringify(previous)} and ${JSON.stringify(name)} overlap (data_offsets)`);
+      throw fail(`tensors ${excerpt(previous)} and ${excerpt(name)} overlap (data_offsets)`);
     }
     if (begin > covered) {
-      throw fail(`${begin - covered} bytes in front of tensor ${JSON.stringify(name)} belong to no tensor`);
+      throw fail(`${begin - covered} bytes in front of tensor ${excerpt(name)} belong to no tensor`);
     }
     covered = end;
     previous = name;

@@ -3,6 +3,7 @@
 import { describe } from "../check.js";
 import { ModelError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
+import { excerpt } from "./excerpt.js";
 import { SafetensorsFile } from "./safetensors.js";
 import { type FileSource, locate, readJson } from "./source.js";
 import type { WeightSource } from "./weights.js";
@@ -37,9 +38,7 @@ export class ShardedWeights implements WeightSource {
     if (files.size === 0) throw fail('"weight_map": expected at least one tensor, got none');
     for (const [tensor, file] of files) {
       if (isPlainName(file)) continue;
-      throw fail(
-        `tensor ${JSON.stringify(tensor)}: expected the name of a file beside the index, got ${describe(file)}`,
-      );
+      throw fail(`tensor ${excerpt(tensor)}: expected the name of a file beside the index, got ${describe(file)}`);
     }
     const opened = await openAll(source, [...new Set(files.values())]);
     const shards = new Map<string, SafetensorsFile>();
@@ -47,7 +46,7 @@ export class ShardedWeights implements WeightSource {
       const shard = opened.get(file)!;
       if (!shard.has(tensor)) {
         throw new ModelError(
-          `${locate(source, file)}: tensor ${JSON.stringify(tensor)}: missing; ${index} says that it is here`,
+          `${locate(source, file)}: tensor ${excerpt(tensor)}: missing; ${index} says that it is here`,
           file,
         );
       }
@@ -81,7 +80,7 @@ export class ShardedWeights implements WeightSource {
     const shard = this.shards.get(name);
     if (shard) return shard;
     throw new ModelError(
-      `${this.#where}: tensor ${JSON.stringify(name)}: missing; the index lists ${this.shards.size} others`,
+      `${this.#where}: tensor ${excerpt(name)}: missing; the index lists ${this.shards.size} others`,
       this.index,
     );
   }

@@ -1,5 +1,7 @@
 // From text to token ids, by packages that are loaded only where a model comes with a text encoding.
+import { checkInteger, wrongKind } from "../check.js";
 import { ModelError } from "../errors.js";
+import { excerpt } from "./excerpt.js";
 import type { Tokenizer } from "./model.js";
 import { type FileSource, locate, readJson } from "./source.js";
 
@@ -24,14 +26,57 @@ export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReas
   try {
     const settings = await optionalJson(source, "tokenizer_config.json");
     const inner = new library.Tokenizer(await readJson(source, file), settings);
-    const tokenizer: Tokenizer = {
-      encode: (text) => inner.encode(text, { add_special_tokens: false }).ids,
-      decode: (tokens) => inner.decode(tokens),
-    };
+    const tokenizer = guarded(
+      {
+        encode: (text) => inner.encode(text, { add_special_tokens: false }).ids,
+        decode: (tokens) => inner.decode(tokens),
+      },
+      where,
+      file,
+    );
     return { tokenizer, bosToken: tokenId(inner, settings["bos_token"]) };
   } catch (error) {
-    return { reason: noTokenizer(`${where} can't be used (${(error as Error).message})`, file) };
+    return { reason: noTokenizer(`${where} can't be used (${reasonOf(error)})`, file) };
   }
+}
+
+/**
+ * The package checks little of tokenizer.json when it is read: what is wrong in it comes up when it is used, as any
+ * error at all, or as ids that are none.
+ */
+function guarded(inner: Tokenizer, where: string, file: string): Tokenizer {
+  const attempt = <T>(what: string, isRight: (result: unknown) => boolean, work: () => T): T => {
+    let result: T;
+    try {
+      result = work();
+    } catch (error) {
+      throw new ModelError(`${where}: can't ${what} with it (${reasonOf(error)}); token ids work without`, file);
+    }
+    if (isRight(result)) return result;
+    throw new ModelError(`${where}: can't ${what} with it: it makes ${excerpt(result)}; token ids work without`, file);
+  };
+  const isTokens = (value: unknown) => Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
+  return {
+    encode(text) {
+      if (typeof text !== "string") throw wrongKind("text", "a string", text);
+      return attempt("encode", isTokens, () => inner.encode(text));
+    },
+    decode(tokens) {
+      if (!Array.isArray(tokens)) throw wrongKind("tokens", "an array of token ids", tokens);
+      for (const [at, token] of tokens.entries()) checkInteger(`tokens[${at}]`, token, 0);
+      if (tokens.length === 0) return "";
+      return attempt(
+        "decode",
+        (result) => typeof result === "string",
+        () => inner.decode(tokens),
+      );
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : excerpt(error);
+  return message.length > 200 ? `${message.slice(0, 200)}...` : message;
 }
 
 /** GPT-2's own byte pair encoding (r50k_base), special tokens read as plain text. */

@@ -1,6 +1,14 @@
 // A transformer as a Model: which weights are needed when, and how hidden states move through blocks.
 import type { AttentionSpec } from "../attention/spec.js";
-import { checkInteger, checkKeys, throwIfAborted, throwIfDisposed, wrongKind, wrongValue } from "../check.js";
+import {
+  checkInteger,
+  checkKeys,
+  firstNonFinite,
+  throwIfAborted,
+  throwIfDisposed,
+  wrongKind,
+  wrongValue,
+} from "../check.js";
 import { ModelError } from "../errors.js";
 import type { Layer } from "../layer.js";
 import type { AbortSignalLike } from "../platform.js";
@@ -68,7 +76,10 @@ export class Transformer implements Model {
     this.#architecture.embedding.check(label, window);
     const trace: Trace = Object.assign(new Map<number, Tensor>(), { hidden: new Map<number, Tensor>() });
     for await (const step of this.walk([window], { layers: options.layers, signal: options.signal })) {
-      trace.set(step.layer, step.inputs[0]);
+      const [input] = step.inputs;
+      const lost = firstNonFinite(input.data, input.shape);
+      if (lost) throw this.#outOfRange(step.layer, `its input is ${lost.value} at [${lost.index.join(", ")}]`);
+      trace.set(step.layer, input);
       if (options.hidden) trace.hidden.set(step.layer, step.hidden[0]);
     }
     return trace;
@@ -102,7 +113,7 @@ export class Transformer implements Model {
   ): AsyncGenerator<WalkStep, void> {
     const { blocks, normPlacement } = this.#architecture;
     const last = Math.max(...wanted);
-    let stack = await this.#embed(windows, lengths, signal);
+    let stack = await this.#inRange(0, this.#embed(windows, lengths, signal));
     for (let layer = 0; layer <= last; layer++) {
       await turn();
       throwIfAborted(signal);
@@ -113,10 +124,11 @@ export class Transformer implements Model {
       const spec = () => (asked ??= block.attention());
       const attention = this.#attention(() => asked ?? block.attention());
       try {
-        const normed = normPlacement === "pre" ? await this.#norm(stack, await block.attentionNorm(), signal) : stack;
+        const norm = async () => this.#norm(stack, await block.attentionNorm(), signal);
+        const normed = normPlacement === "pre" ? await this.#inRange(layer, norm()) : stack;
         const inputs = normed.split();
         if (wanted.has(layer)) yield { layer, attention, spec, inputs, hidden: stack.split() };
-        if (layer < last) stack = await this.#advance(block, stack, attention, inputs, signal);
+        if (layer < last) stack = await this.#inRange(layer, this.#advance(block, stack, attention, inputs, signal));
       } finally {
         attention.dispose();
       }
@@ -182,6 +194,17 @@ export class Transformer implements Model {
     } finally {
       layer.dispose();
     }
+  }
+
+  /** Weights that are finite can still carry hidden states out of the range of the runtime's numbers. */
+  async #inRange<T>(layer: number, work: Promise<T>): Promise<T> {
+    return work.catch((error) => {
+      throw error instanceof RangeError ? this.#outOfRange(layer, error.message) : error;
+    });
+  }
+
+  #outOfRange(layer: number, problem: string): ModelError {
+    return new ModelError(`block ${layer} can't be computed in ${this.#runtime.info.dtype}: ${problem}`);
   }
 
   #checkLayers(layers: readonly number[]): Set<number> {
