@@ -1,12 +1,21 @@
 // howsmooth analyze: measure, show rows as they come, write the report, judge by the gate.
-import { rowsAbove } from "../analysis/gate.js";
-import { assembleReport, isMeasured, type Provenance, type Report, type Row } from "../analysis/report.js";
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import {
+  assembleReport,
+  isMeasured,
+  type Provenance,
+  placeOf,
+  plannedRows,
+  type Report,
+  type Row,
+} from "../analysis/report.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../analysis/sweep.js";
 import type { Model, ModelConfig } from "../models/model.js";
 import { toCSV } from "../report/csv.js";
 import { toHTML } from "../report/html.js";
 import { toJSON } from "../report/json.js";
-import { formatNumber } from "../report/numbers.js";
 import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
 import type { Runtime } from "../runtime.js";
@@ -14,9 +23,11 @@ import { type AnalyzeSettings, readSettings } from "./analyzeSettings.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";
 import type { CommandLine } from "./flags.js";
-import { readText, readTokens } from "./input.js";
-import { exitCode, type IO } from "./io.js";
+import { judge, limitsOf } from "./gate.js";
+import { readReport, readText, readTokens } from "./input.js";
+import type { IO } from "./io.js";
 import { networkOptions } from "./network.js";
+import type { Pool } from "./pool.js";
 import { createProgress } from "./progress.js";
 import { defaultText } from "./text.js";
 import { UsageError } from "./usage.js";
@@ -27,20 +38,33 @@ const defaultLengths = [2, 4, 8, 16, 32, 64];
 export async function analyze(line: CommandLine, io: IO, engine: Engine): Promise<number> {
   const settings = readSettings(line);
   const input = await readInput(settings);
-  if (settings.out !== undefined) await checkWritable(settings.out, reportFiles);
+  const { out, baseline } = settings;
+  const limits = limitsOf(settings, baseline === undefined ? undefined : await readReport(baseline, "--baseline"));
+  if (out !== undefined) await checkWritable(out, reportFiles);
+  const resume = settings.resume ? await readUnfinished(out!, io) : undefined;
 
   const runtime = await engine.createRuntime({ device: settings.device, dtype: settings.dtype });
   try {
     const model = await openModel(settings, runtime, io, engine);
     try {
-      const options = { ...input, ...sweepSettings(settings, model.config), runtime, signal: io.signal };
-      return judge(await measure(model, options, settings, io, engine), settings, io);
+      const options = { ...input, ...sweepSettings(settings, model.config), runtime, resume, signal: io.signal };
+      const report = await measure(model, options, settings, io, engine);
+      await deliver(report, settings, io);
+      return judge(report, limits, io);
     } finally {
       model.dispose();
     }
   } finally {
     runtime.dispose();
   }
+}
+
+/** The report to go on from; none where the folder has none yet, so that the same command line can be run until done. */
+async function readUnfinished(out: string, io: IO): Promise<Report | undefined> {
+  const path = join(out, "report.json");
+  if (existsSync(path)) return readReport(path, "--resume");
+  io.stderr.write(`howsmooth: --resume: no report.json in ${out} yet; starting from the beginning\n`);
+  return undefined;
 }
 
 async function readInput({ text, tokens }: AnalyzeSettings): Promise<{ text: string } | { tokens: number[] }> {
@@ -55,7 +79,7 @@ async function openModel({ source, seed }: AnalyzeSettings, runtime: Runtime, io
 
 /** The settings, held against what this model has. */
 function sweepSettings(
-  { layers, lengths, samples, seed, rtol, bracket, bos }: AnalyzeSettings,
+  { layers, heads, lengths, samples, seed, rtol, bracket, bos }: AnalyzeSettings,
   config: ModelConfig,
 ): Omit<SweepOptions, "text" | "tokens"> {
   const layer = layers?.find((layer) => layer >= config.layers);
@@ -71,6 +95,7 @@ function sweepSettings(
   }
   return {
     layers,
+    heads,
     lengths: lengths ?? defaultLengths.filter((n) => n <= config.context),
     samples,
     seed,
@@ -83,7 +108,7 @@ function sweepSettings(
 /** Sweeps; whatever stops it halfway, the rows so far are delivered as a report marked incomplete. */
 async function measure(
   model: Model,
-  options: SweepOptions,
+  options: SweepOptions & { runtime: Runtime },
   settings: AnalyzeSettings,
   io: IO,
   engine: Engine,
@@ -91,38 +116,70 @@ async function measure(
   const progress = createProgress(io.stderr, io.now);
   const rows: Row[] = [];
   let provenance: Provenance | undefined;
-  let total = 0;
+  let tokensLeft = 0;
   let tokensDone = 0;
 
   const onProgress = (event: SweepEvent) => {
     if (event.type === "start") {
-      ({ provenance, total } = event);
-      if (!settings.json) io.stdout.write(`${formatHeader()}\n`);
+      ({ provenance } = event);
+      tokensLeft = plannedTokens(provenance) - keptTokens(options.resume);
+      if (!settings.json) io.stdout.write(`${formatHeader(settings.heads)}\n`);
       progress.show(0, `layer ${provenance.options.layers[0]}`);
       return;
     }
-    const { row, done } = event;
+    const { row, done, total, resumed } = event;
     rows.push(row);
     progress.clear();
-    if (!settings.json) io.stdout.write(`${formatRow(row)}\n`);
-    tokensDone += row.n;
-    const { layers, lengths, samples } = provenance!.options;
-    const tokens = layers.length * samples * lengths.reduce((sum, n) => sum + n, 0);
-    if (done < total) progress.show(tokensDone / tokens, `row ${done} of ${total}, layer ${row.layer}`);
+    if (!settings.json) io.stdout.write(`${formatRow(row, settings.heads)}\n`);
+    if (!resumed) tokensDone += row.n;
+    if (done < total) progress.show(tokensDone / tokensLeft, `row ${done} of ${total}, layer ${row.layer}`);
   };
 
-  const report = await sweep(model, { ...options, onProgress }, engine.measure).catch(async (error) => {
+  const pool = openPool(settings, options.runtime, engine);
+  const concurrency = pool ? rowsAhead * pool.size : 1;
+  try {
+    return await sweep(model, { ...options, concurrency, onProgress }, pool?.measure ?? engine.measure);
+  } catch (error) {
     progress.clear();
-    if (provenance) {
-      await deliver(assembleReport(provenance, rows, false), settings, io);
-      if (settings.out !== undefined) {
-        io.stderr.write(`howsmooth: ${settings.out} holds a report of the first ${rows.length} of ${total} rows\n`);
-      }
-    }
+    if (provenance) await deliverUnfinished(provenance, withKept(rows, options.resume), settings, io);
     throw error;
-  });
-  await deliver(report, settings, io);
-  return report;
+  } finally {
+    pool?.close();
+  }
+}
+
+/** Rows handed to the workers before the first is awaited, for each of them: they differ in cost. */
+const rowsAhead = 4;
+
+function openPool({ threads }: AnalyzeSettings, { info }: Runtime, engine: Engine): Pool | undefined {
+  const size = threads === "auto" ? availableParallelism() : threads;
+  if (size === 1 || (threads === "auto" && info.device !== "wasm")) return undefined;
+  if (info.device === "wasm") return engine.createPool(size, info.dtype);
+  throw new UsageError(`--threads ${threads}: rows are shared out on wasm only, not on ${info.device}`, "analyze");
+}
+
+function plannedTokens(provenance: Provenance): number {
+  const { lengths } = provenance.options;
+  return (plannedRows(provenance) / lengths.length) * lengths.reduce((sum, n) => sum + n, 0);
+}
+
+function keptTokens(resume: Report | undefined): number {
+  return resume?.rows.filter(isMeasured).reduce((sum, { n }) => sum + n, 0) ?? 0;
+}
+
+/** An interruption loses nothing: rows of the resumed report that did not come up again yet are kept. */
+function withKept(rows: readonly Row[], resume: Report | undefined): Row[] {
+  const places = new Set(rows.map(placeOf));
+  return [...rows, ...(resume?.rows ?? []).filter((row) => !places.has(placeOf(row)))];
+}
+
+async function deliverUnfinished(provenance: Provenance, rows: Row[], settings: AnalyzeSettings, io: IO) {
+  await deliver(assembleReport(provenance, rows, false), settings, io);
+  if (settings.out === undefined) return;
+  const total = plannedRows(provenance);
+  io.stderr.write(
+    `howsmooth: ${settings.out} holds a report of ${rows.length} of ${total} rows; --resume goes on from there\n`,
+  );
 }
 
 async function deliver(report: Report, { json, out }: AnalyzeSettings, io: IO): Promise<void> {
@@ -135,30 +192,4 @@ async function deliver(report: Report, { json, out }: AnalyzeSettings, io: IO): 
     "report.svg": toSVG(report),
     "report.json": text,
   });
-}
-
-function judge(report: Report, { failAbove }: AnalyzeSettings, io: IO): number {
-  const { rows } = report;
-  const failed = rows.filter((row) => !isMeasured(row));
-  if (failed.length > 0) {
-    io.stderr.write(
-      `howsmooth: ${failed.length} of ${rows.length} rows failed, the first at ${placeOf(failed[0])}: ${failed[0].error}\n`,
-    );
-  }
-  const above = failAbove === undefined ? [] : rowsAbove(report, failAbove);
-  if (failAbove !== undefined && above.length > 0) {
-    const [worst] = above;
-    const excess = worst.upper - failAbove;
-    const percent = failAbove > 0 ? ` (${((100 * excess) / failAbove).toFixed(1)} %)` : "";
-    io.stderr.write(
-      `howsmooth: --fail-above ${failAbove}: ${above.length} of ${rows.length} rows are above, the most at ` +
-        `${placeOf(worst)}: upper bound ${formatNumber(worst.upper)}, ${formatNumber(excess)}${percent} too much\n`,
-    );
-    return exitCode.gate;
-  }
-  return failed.length > 0 ? exitCode.failed : exitCode.ok;
-}
-
-function placeOf({ layer, n, sample }: Row): string {
-  return `layer ${layer}, n ${n}, sample ${sample}`;
 }

@@ -8,6 +8,7 @@ export interface AnalyzeSettings {
   text?: string;
   tokens?: string;
   layers?: number[];
+  heads: boolean;
   lengths?: number[];
   samples: number;
   seed: number;
@@ -16,9 +17,14 @@ export interface AnalyzeSettings {
   bos: boolean;
   device?: "auto" | "wasm" | "webgpu";
   dtype?: "f32" | "f64";
+  threads: number | "auto";
   out?: string;
+  resume: boolean;
   json: boolean;
   failAbove?: number;
+  /** Both or neither. */
+  baseline?: string;
+  failGrowth?: number;
 }
 
 const randomModels = ["random:gpt2"];
@@ -37,8 +43,13 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
   if (line.has("text") && line.has("tokens")) fail("give either --text or --tokens, not both");
   const lengths = line.integers("lengths");
   if (lengths?.includes(0)) fail("--lengths: expected lengths of at least 1, got 0");
-  for (const flag of ["text", "tokens", "out"]) {
+  for (const flag of ["text", "tokens", "out", "baseline"]) {
     if (line.text(flag) === "") fail(`--${flag}: expected a path, got an empty one`);
+  }
+
+  if (line.has("resume") && !line.has("out")) fail("--resume goes on from the report in --out DIR; name the folder");
+  if (line.has("baseline") !== line.has("fail-growth")) {
+    fail("--baseline FILE and --fail-growth X belong together; give both, as in --baseline old.json --fail-growth 1.2");
   }
 
   const isPositive = (value: number) => value > 0;
@@ -47,6 +58,7 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
     text: line.text("text"),
     tokens: line.text("tokens"),
     layers: line.integers("layers"),
+    heads: line.has("heads"),
     lengths,
     samples:
       line.number(
@@ -60,8 +72,17 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
     bos: line.has("bos"),
     device: line.oneOf("device", "auto", "wasm", "webgpu"),
     dtype: line.oneOf("dtype", "f32", "f64"),
+    threads:
+      line.text("threads") === "auto"
+        ? "auto"
+        : (line.number("threads", "auto or an integer from 1 to 256", (value) => {
+            return Number.isInteger(value) && value >= 1 && value <= 256;
+          }) ?? 1),
     out: line.text("out"),
+    resume: line.has("resume"),
     json: line.has("json"),
     failAbove: line.number("fail-above", "a number of at least 0", (value) => value >= 0),
+    baseline: line.text("baseline"),
+    failGrowth: line.number("fail-growth", "a number above 0", isPositive),
   };
 }

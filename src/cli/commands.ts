@@ -33,24 +33,42 @@ export const analyze: Command = {
     text: { value: "FILE", help: "UTF-8 text to measure on (default: a text of ours)" },
     tokens: { value: "FILE.json", help: "the same as a JSON array of token ids" },
     layers: { value: "LIST", help: "layers, counted from 0 (default: all)" },
+    heads: { help: "measure each head alone, too" },
     lengths: { value: "LIST", help: "tokens per window (default 2,4,8,16,32,64, as far as the model's context goes)" },
     samples: { value: "N", help: "windows per length; window s of length n starts at token s·n (default 10)" },
     bos: { help: "begin each window with the model's beginning-of-sequence token" },
     rtol: { value: "X", help: "relative accuracy of sigma (default 1e-4 in f32, 1e-8 in f64)" },
     bracket: { value: "X", help: "go on until upper/lower - 1 is at most X" },
     ...device,
+    threads: { value: "N|auto", help: "measure in N workers at once; auto: one per core (default 1, without workers)" },
     seed: { value: "N", help: "of the solver's starts and of a random model's weights (default 0)" },
     out: { value: "DIR", help: "write report.json, .csv, .svg and .html there" },
+    resume: { help: "go on from the incomplete report in --out DIR" },
     json: { help: "print report.json on stdout instead of the table" },
     "fail-above": { value: "X", help: "exit with 3 if the upper bound of any row is above X" },
+    baseline: { value: "FILE", help: "an earlier report.json (or its folder) to judge growth against" },
+    "fail-growth": { value: "X", help: "exit with 3 if an upper bound is more than X times that of --baseline" },
     ...help,
   },
-  later: ["heads", "threads", "baseline", "fail-growth", "resume"],
+  later: [],
   notes: [
     "<model> is a folder with config.json and *.safetensors, or random:gpt2, a GPT-2 with random weights.",
     "LIST is comma-separated integers and ranges from:to or from:to:step, both ends included: 8,32,64 or 2:100:2.",
-    "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 above the limit of --fail-above, 130 interrupted;\n" +
+    "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 beyond --fail-above or --fail-growth,\n130 interrupted;\n" +
       "with --out an interrupted run leaves a report of the rows so far, marked as incomplete.",
+  ],
+};
+
+export const compare: Command = {
+  name: "compare",
+  operands: ["<a>", "<b>"],
+  summary: "set two reports side by side: the ratio per layer and length, and what is beyond their brackets",
+  flags: { json: { help: "print the comparison as JSON" }, ...help },
+  later: [],
+  notes: [
+    "<a> and <b> are report.json files, or folders that hold one. Rows are matched by layer, head, n and sample.",
+    "Beyond their brackets: b's lower bound is above a's upper bound, or b's upper bound below a's lower one.",
+    "Exit codes: 0 compared, 1 a report cannot be read or they have no row in common, 2 wrong usage.",
   ],
 };
 
@@ -63,9 +81,9 @@ export const info: Command = {
   notes: [],
 };
 
-export const commands = [analyze, info];
+export const commands = [analyze, compare, info];
 /** Commands of later versions: refused by name. */
-export const laterCommands = ["bounds", "reproduce", "compare"];
+export const laterCommands = ["bounds", "reproduce"];
 
 export function overview(): string {
   return [

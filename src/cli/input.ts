@@ -1,8 +1,11 @@
-// Reads the text or the tokens to measure on.
+// Reads the text or the tokens to measure on, and earlier reports.
 import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Report } from "../analysis/report.js";
+import { parseReport } from "../report/parse.js";
 import { explain } from "./files.js";
 
-/** Longer files are refused: a sweep uses samples × length tokens, far fewer, and would tokenize all of it first. */
+/** Longer files are refused: a sweep uses samples × length tokens, far fewer, and would tokenize all of it first; a report of 200 000 rows fits. */
 const largestFile = 64 * 2 ** 20;
 
 export async function readText(path: string): Promise<string> {
@@ -28,6 +31,24 @@ export async function readTokens(path: string): Promise<number[]> {
     );
   }
   return value;
+}
+
+/**
+ * The report in a file, or in the folder that it was written to.
+ * @param what names it in errors: a flag or an operand
+ */
+export async function readReport(path: string, what: string): Promise<Report> {
+  const isFolder = await stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  const file = isFolder ? join(path, "report.json") : path;
+  const text = await read(file, what);
+  try {
+    return parseReport(text);
+  } catch (error) {
+    throw new Error(`${what}: ${file} is no report that this version can read: ${(error as Error).message}`);
+  }
 }
 
 async function read(path: string, flag: string): Promise<string> {

@@ -1,28 +1,45 @@
-// The entry of the command: wires it to the process.
+// The entry of the command and of its workers: wires them to the process.
+import { fileURLToPath } from "node:url";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { localLipschitz } from "../localLipschitz.js";
 import { loadModel, randomModel } from "../models/index.js";
 import { createRuntime } from "../runtime.js";
+import type { Engine } from "./engine.js";
 import { exitCode, Interruption, type IO } from "./io.js";
+import { createPool } from "./pool.js";
 import { run } from "./run.js";
+import { serveMeasurements } from "./worker.js";
 
-const controller = new AbortController();
-// Once: a second Ctrl-C ends the process at once.
-process.once("SIGINT", () => controller.abort(new Interruption("Ctrl-C", 130)));
-process.once("SIGTERM", () => controller.abort(new Interruption("SIGTERM", 143)));
+if (isMainThread) runCommand();
+else serveMeasurements(parentPort!);
 
-// A reader such as head has seen enough.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(exitCode.ok);
-  throw error;
-});
+function runCommand(): void {
+  const controller = new AbortController();
+  // Once: a second Ctrl-C ends the process at once.
+  process.once("SIGINT", () => controller.abort(new Interruption("Ctrl-C", 130)));
+  process.once("SIGTERM", () => controller.abort(new Interruption("SIGTERM", 143)));
 
-const io: IO = {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  signal: controller.signal,
-  now: () => performance.now(),
-};
-run(process.argv.slice(2), io, { createRuntime, loadModel, randomModel, measure: localLipschitz }).then((code) => {
-  process.exitCode = code;
-});
+  // A reader such as head has seen enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(exitCode.ok);
+    throw error;
+  });
+
+  const io: IO = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    signal: controller.signal,
+    now: () => performance.now(),
+  };
+  const engine: Engine = {
+    createRuntime,
+    loadModel,
+    randomModel,
+    measure: localLipschitz,
+    createPool: (threads, dtype) => createPool(threads, dtype, () => new Worker(fileURLToPath(import.meta.url))),
+  };
+  run(process.argv.slice(2), io, engine).then((code) => {
+    process.exitCode = code;
+  });
+}

@@ -2,13 +2,18 @@
 import { version } from "../version.js";
 import { analyze } from "./analyze.js";
 import { commands, helpOf, laterCommands, overview } from "./commands.js";
+import { compare } from "./compare.js";
 import type { Engine } from "./engine.js";
 import { type CommandLine, parseCommandLine } from "./flags.js";
 import { info } from "./info.js";
 import { exitCode, Interruption, type IO } from "./io.js";
 import { suggestion, UsageError } from "./usage.js";
 
-const actions: Record<string, (line: CommandLine, io: IO, engine: Engine) => Promise<number>> = { analyze, info };
+const actions: Record<string, (line: CommandLine, io: IO, engine: Engine) => Promise<number>> = {
+  analyze,
+  compare,
+  info,
+};
 
 /** Runs one command. Never rejects: what goes wrong is said on stderr, in one line, and in the exit code. */
 export async function run(args: string[], io: IO, engine: Engine): Promise<number> {
@@ -28,7 +33,10 @@ async function dispatch([name, ...args]: string[], io: IO, engine: Engine): Prom
     io.stdout.write(`${version}\n`);
     return exitCode.ok;
   }
-  if (name === undefined) throw new UsageError("which command? analyze measures a model, info shows this machine");
+  if (name === undefined)
+    throw new UsageError(
+      "which command? analyze measures a model, compare sets two reports side by side, info shows this machine",
+    );
   if (laterCommands.includes(name)) throw new UsageError(`the command ${name} is not available yet`);
   const command = commands.find((command) => command.name === name);
   if (!command) {

@@ -190,7 +190,9 @@ describe("an interrupted run", () => {
     const folder = await temporaryFolder();
     const { code, stdout, stderr } = await howsmooth([...short.split(" "), "--out", folder], interrupted(2));
     expect(code).toBe(130);
-    expect(stderr).toMatch(/holds a report of the first 3 of 12 rows\nhowsmooth: interrupted by SIGINT\n$/);
+    expect(stderr).toMatch(
+      /holds a report of 3 of 12 rows; --resume goes on from there\nhowsmooth: interrupted by SIGINT\n$/,
+    );
     expect(stdout).toContain("incomplete: 3 of 12 rows");
     const report = parseReport(await readFile(join(folder, "report.json"), "utf8"));
     expect(report.complete).toBe(false);

@@ -17,6 +17,9 @@ export const engine: Engine = {
   },
   randomModel: () => fakeModel(),
   measure: fakeMeasure,
+  createPool() {
+    throw new Error("not part of the fake");
+  },
 };
 
 export interface Result {

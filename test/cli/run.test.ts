@@ -7,14 +7,14 @@ describe("howsmooth", () => {
     for (const args of ["--help", "-h", "help"]) {
       const { code, stdout, stderr } = await howsmooth(args);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(/howsmooth analyze <model>[\s\S]*howsmooth info/);
+      expect(stdout).toMatch(/howsmooth analyze <model>[\s\S]*howsmooth compare <a> <b>[\s\S]*howsmooth info/);
     }
   });
 
   it("<command> --help lists every flag, whatever else is given", async () => {
     const { code, stdout } = await howsmooth("analyze --samples 0 --help");
     expect(code).toBe(0);
-    for (const flag of "text tokens layers lengths samples bos rtol bracket device dtype seed out json fail-above".split(
+    for (const flag of "text tokens layers heads lengths samples bos rtol bracket device dtype threads seed out resume json fail-above baseline fail-growth".split(
       " ",
     )) {
       expect(stdout).toContain(`--${flag}`);
@@ -39,10 +39,16 @@ describe("howsmooth", () => {
     ["analyze random:gpt2 --lenghts 8", /unknown flag --lenghts; did you mean --lengths\?/],
     ["analyze random:gpt2 -x", /unknown flag -x/],
     ["analyze random:gpt2 --toString", /unknown flag --toString/],
-    ["analyze random:gpt2 --heads", /--heads is not available yet/],
-    ["analyze random:gpt2 --threads auto", /--threads is not available yet/],
-    ["analyze random:gpt2 --baseline old.json", /--baseline is not available yet/],
-    ["analyze random:gpt2 --fail-growth 1.2", /--fail-growth is not available yet/],
+    ["analyze random:gpt2 --heads=3", /--heads takes no value/],
+    ["analyze random:gpt2 --threads 0", /--threads: expected auto or an integer from 1 to 256, got "0"/],
+    ["analyze random:gpt2 --threads many", /--threads: expected auto or an integer/],
+    ["analyze random:gpt2 --baseline old.json", /--baseline FILE and --fail-growth X belong together/],
+    ["analyze random:gpt2 --fail-growth 1.2", /--baseline FILE and --fail-growth X belong together/],
+    ["analyze random:gpt2 --baseline old.json --fail-growth 0", /--fail-growth: expected a number above 0, got "0"/],
+    ["analyze random:gpt2 --resume", /--resume goes on from the report in --out DIR/],
+    ["compare a.json", /expected two reports, got 1\nTry howsmooth compare --help/],
+    ["compare a.json b.json c.json", /expected two reports, got 3/],
+    ["info --threads 2", /--threads is not available yet/],
     ["analyze random:gpt2 --lengths", /--lengths needs a value: --lengths LIST/],
     ["analyze random:gpt2 --out --json", /--out needs a value/],
     ["analyze random:gpt2 --out=", /--out: expected a path/],
