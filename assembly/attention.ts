@@ -61,8 +61,9 @@ const WHOLE: u8 = 2;
   groupFirst: usize;
   groupEnd: usize;
   groupOffset: usize;
-  /** Bytes of one head's probabilities. */
+  /** Bytes of one head's probabilities. Streamed, only one group's are kept, and made again whenever they are asked for. */
   headBytes: usize;
+  streamed: i32;
   probabilities: usize;
   /** The input and the projected channels, in panels. */
   x: usize;
@@ -134,9 +135,13 @@ export function groupStride(s: Primal, group: i32): usize {
   return <usize>((endStrip(s, group) - firstStrip(s, group)) * MR) * ROW;
 }
 
-// @ts-ignore: decorator
-@inline
 export function probabilitiesOf(s: Primal, head: i32, group: i32): usize {
+  if (s.streamed) makeProbabilities(s, head, group);
+  return storedProbabilities(s, head, group);
+}
+
+function storedProbabilities(s: Primal, head: i32, group: i32): usize {
+  if (s.streamed) return s.probabilities;
   return s.probabilities + <usize>head * s.headBytes + load<u32>(s.groupOffset + (<usize>group << 2));
 }
 
@@ -450,6 +455,24 @@ function allowedLanes(s: Primal, query: i32, j: i32): v128 {
   return lanes;
 }
 
+/** Scores, mask and softmax of one group; returns the largest |score| that was attended to. */
+function makeProbabilities(s: Primal, head: i32, group: i32): f64 {
+  const l = s.layer;
+  const kv = kvHeadOf(l, head);
+  const p = storedProbabilities(s, head, group);
+  const p0 = group * s.groupPanels;
+  const queries = s.qkv + <usize>(p0 * l.channels + queryChannel(l, head)) * ROW;
+  if (l.kind == L2) distanceTiles(s, group, keyStripsOf(s, kv), queries, p);
+  else scoreTiles(s, group, l.dHead, keyStripsOf(s, kv), tangentRows(l), queries, <usize>l.channels * ROW, p);
+  const stride = groupStride(s, group);
+  let largest: f64 = 0;
+  for (let panel = p0; panel < groupEndPanel(s, group); panel++) {
+    const at = p + <usize>(panel - p0) * stride;
+    largest = max(largest, softmaxPanel(s, panel, firstStrip(s, group), endStrip(s, group), at));
+  }
+  return largest;
+}
+
 /** Everything that the derivatives reuse, and the output, in panels, at y (MATH 1). */
 export function attend(s: Primal, y: usize): void {
   const l = s.layer;
@@ -474,16 +497,9 @@ export function attend(s: Primal, y: usize): void {
   for (let h = 0; h < l.heads; h++) {
     const kv = kvHeadOf(l, h);
     for (let g = 0; g < s.groups; g++) {
+      maxScore = max(maxScore, makeProbabilities(s, h, g));
       const p0 = g * s.groupPanels;
-      const p = probabilitiesOf(s, h, g);
-      const queries = s.qkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
-      if (l.kind == L2) distanceTiles(s, g, keyStripsOf(s, kv), queries, p);
-      else scoreTiles(s, g, l.dHead, keyStripsOf(s, kv), tangentRows(l), queries, <usize>channels * ROW, p);
-      const stride = groupStride(s, g);
-      for (let panel = p0; panel < groupEndPanel(s, g); panel++) {
-        const at = p + <usize>(panel - p0) * stride;
-        maxScore = max(maxScore, softmaxPanel(s, panel, firstStrip(s, g), endStrip(s, g), at));
-      }
+      const p = storedProbabilities(s, h, g);
       const o = s.o + <usize>(p0 * width + h * l.dValue) * ROW;
       clearGroup(s, g, o, l.dValue, <usize>width * ROW);
       addOverKeys(s, g, l.dValue, valueChannelsOf(s, kv), p, o, <usize>width * ROW);

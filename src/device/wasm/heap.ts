@@ -28,6 +28,8 @@ export class Heap {
   constructor(
     dtype: "f32" | "f64",
     readonly limit: number,
+    /** Bytes of attention probabilities that one linearization may keep. */
+    readonly scoreBudget: number,
   ) {
     this.word = dtype === "f32" ? 4 : 8;
     this.memory = new (webAssembly().Memory)({ initial: 1, maximum: MOST_PAGES });

@@ -24,6 +24,7 @@ export interface Kernels {
     accumulate: number,
   ): void;
   attend(primal: number, y: number): void;
+  probabilitiesOf(primal: number, head: number, group: number): number;
   sumPatterns(primal: number, v: number, out: number): void;
   sumTransposedPatterns(primal: number, u: number, out: number): void;
   jvp(primal: number, u: number, y: number): void;

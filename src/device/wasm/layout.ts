@@ -50,7 +50,7 @@ export const LAYER = [
 ] as const;
 export const PRIMAL = [
   ...["layer", "n", "panels", "strips", "groups", "groupPanels", "tiles", "lo", "hi", "allowed", "pairs", "cos", "sin"],
-  ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "probabilities", "x", "qkv", "o"],
+  ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "streamed", "probabilities", "x", "qkv", "o"],
   ...["keyStrips", "valueStrips", "keyChannels", "valueChannels", "queryRows"],
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
   ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore"],

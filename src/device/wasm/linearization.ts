@@ -50,7 +50,6 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
   readonly #spec: LayerSizes;
   readonly #tiling: Tiling;
   readonly #primal: number;
-  readonly #probabilities: number;
   readonly #roundoff: number;
   readonly #input: number;
   #entrySums?: Promise<EntrySums>;
@@ -72,7 +71,6 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
     this.#tiling = tiling;
     const space = primalSpace(region, spec, n, tiling, mask.allowed !== undefined);
     this.#primal = space.at;
-    this.#probabilities = space.fields.probabilities;
     this.#input = space.fields.x;
 
     heap
@@ -233,19 +231,21 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
     const { heap } = this.#region;
     const { heads } = this.#spec;
     const n = this.inShape[0];
-    const { panels, groupPanels, groupFirst, groupEnd, groupOffset, headBytes } = this.#tiling;
+    const { panels, groups, groupPanels, groupFirst, groupEnd } = this.#tiling;
     const columns = ROW / heap.word;
     const data = heap.word === 4 ? new Float32Array(heads * n * n) : new Float64Array(heads * n * n);
     for (let h = 0; h < heads; h++) {
-      for (let panel = 0; panel < panels; panel++) {
-        const group = Math.floor(panel / groupPanels);
+      for (let group = 0; group < groups; group++) {
         const keys = (groupEnd[group] - groupFirst[group]) * MR;
-        const at = h * headBytes + groupOffset[group] + (panel % groupPanels) * keys * ROW;
-        const view = heap.reals(this.#probabilities + at, keys * columns);
         const first = groupFirst[group] * MR;
-        for (let lane = 0; lane < Math.min(columns, n - panel * columns); lane++) {
-          const row = (h * n + panel * columns + lane) * n + first;
-          for (let j = 0; j < Math.min(keys, n - first); j++) data[row + j] = view[j * columns + lane];
+        const at = this.#kernels.probabilitiesOf(this.#primal, h, group) >>> 0;
+        const start = group * groupPanels;
+        for (let panel = start; panel < Math.min(start + groupPanels, panels); panel++) {
+          const view = heap.reals(at + (panel - start) * keys * ROW, keys * columns);
+          for (let lane = 0; lane < Math.min(columns, n - panel * columns); lane++) {
+            const row = (h * n + panel * columns + lane) * n + first;
+            for (let j = 0; j < Math.min(keys, n - first); j++) data[row + j] = view[j * columns + lane];
+          }
         }
       }
     }
@@ -344,6 +344,10 @@ function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling
   const reals = (count: number, what: string) => region.reals(count, what);
   const kept = "what the derivatives reuse";
   const work = "the work space of a linearization";
+  // Past the budget the probabilities are made again in every application instead of kept.
+  const streamed = heads * headBytes > region.heap.scoreBudget;
+  // The heads' outputs are done with before their tangents are first needed.
+  const outputs = reals(tokens * heads * dValue, work);
   const fields = {
     n,
     panels,
@@ -351,6 +355,7 @@ function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling
     groups,
     groupPanels,
     headBytes,
+    streamed: streamed ? 1 : 0,
     tiles: region.bytes(tiling.tiles.length, "the mask"),
     lo: reals(tokens, "the mask"),
     hi: reals(tokens, "the mask"),
@@ -361,17 +366,17 @@ function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling
     groupFirst: region.bytes(groups * 4, "the mask"),
     groupEnd: region.bytes(groups * 4, "the mask"),
     groupOffset: region.bytes(groups * 4, "the mask"),
-    probabilities: region.bytes(heads * headBytes, "the attention probabilities"),
+    probabilities: region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities"),
     x: reals(tokens * dIn, kept),
     qkv: reals(tokens * channels, kept),
-    o: reals(tokens * heads * dValue, kept),
+    o: outputs,
     keyStrips: reals(kvHeads * keys * tangentRows, kept),
     valueStrips: reals(kvHeads * keys * dValue, kept),
     keyChannels: reals(kvHeads * keys * toStrips(dHead), kept),
     valueChannels: reals(kvHeads * keys * toStrips(dValue), kept),
     queryRows: reals(heads * tokens * toPanels(keyColumns), kept),
     dqkv: reals(tokens * channels, work),
-    dO: reals(tokens * heads * dValue, work),
+    dO: outputs,
     dValueChannels: reals(keys * toStrips(dValue), work),
     queryPanels: reals(groupPanels * columns * tangentRows, work),
     scores: region.bytes(scoreBytes, work),

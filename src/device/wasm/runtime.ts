@@ -16,6 +16,8 @@ export interface WasmRuntimeOptions {
   readonly dtype: "f32" | "f64";
   readonly kernels?: KernelSource;
   readonly memoryLimit?: number;
+  /** Bytes of attention probabilities that a linearization keeps; past it they are made again. Default 256 MiB. */
+  readonly scoreBudget?: number;
 }
 
 export class WasmRuntime implements Runtime {
@@ -26,8 +28,8 @@ export class WasmRuntime implements Runtime {
   ) {}
 
   static async create(options: WasmRuntimeOptions): Promise<WasmRuntime> {
-    const { requested, reason, dtype, memoryLimit = Number.POSITIVE_INFINITY } = options;
-    const heap = new Heap(dtype, memoryLimit);
+    const { requested, reason, dtype, memoryLimit = Number.POSITIVE_INFINITY, scoreBudget = 2 ** 28 } = options;
+    const heap = new Heap(dtype, memoryLimit, scoreBudget);
     const { kernels, simd } = await instantiateKernels(dtype, heap.memory, options.kernels);
     kernels.setEdgeTile(heap.allocate(MR * ROW, "a tile"));
     return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: 1 }, heap, kernels);

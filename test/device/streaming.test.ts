@@ -1,0 +1,50 @@
+// Probabilities that are made again in every application give the same numbers, to the last bit, in less memory.
+import { describe, expect, it } from "vitest";
+import type { AttentionSpec } from "../../src/attention/spec.js";
+import { WasmRuntime } from "../../src/device/wasm/runtime.js";
+import { localLipschitz } from "../../src/localLipschitz.js";
+import { Random } from "../../src/random.js";
+import { tensor } from "../../src/tensor.js";
+
+describe.each(["f32", "f64"] as const)("streamed scores in %s", (dtype) => {
+  it.each(["dot-product", "l2"] as const)("%s attention is the same as with kept scores", async (kind) => {
+    const random = new Random(4);
+    const gaussian = (rows: number, columns: number) =>
+      tensor(random.fillGaussian(new Float64Array(rows * columns), 0.3), [rows, columns]);
+    const n = 150;
+    const spec: AttentionSpec = {
+      kind,
+      heads: 3,
+      query: { weight: gaussian(10, 12) },
+      key: { weight: gaussian(10, 12) },
+      value: { weight: gaussian(10, 15) },
+      output: { weight: gaussian(15, 7) },
+      mask: "causal",
+    };
+    const x = gaussian(n, 10);
+    const u = gaussian(n, 10);
+    const g = gaussian(n, 7);
+    const results = [];
+    for (const scoreBudget of [2 ** 28, 0]) {
+      const runtime = await WasmRuntime.create({ requested: "wasm", dtype, scoreBudget });
+      const layer = runtime.attention(spec);
+      const before = runtime.heap.used;
+      const at = await layer.linearize(x);
+      const held = runtime.heap.used - before;
+      const numbers = [
+        at.output,
+        await at.jvp(u),
+        await at.vjp(g),
+        await at.gradient(u, g),
+        await layer.probabilities(x),
+      ].map(({ data }) => data);
+      at.dispose();
+      results.push({ held, numbers, sigma: await localLipschitz(layer, x) });
+      runtime.dispose();
+    }
+    const [kept, streamed] = results;
+    expect(streamed.numbers).toEqual(kept.numbers);
+    expect(streamed.sigma).toEqual(kept.sigma);
+    expect(streamed.held).toBeLessThan(kept.held);
+  });
+});
