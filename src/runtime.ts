@@ -61,15 +61,32 @@ export interface RuntimeOptions {
   threads?: number | "auto";
   /** Overrides the embedded WASM: a compiled module, its bytes, or where to fetch it. */
   kernels?: KernelSource;
+  /** A GPU object; default navigator.gpu. In Node and Bun pass `create([])` of the webgpu package. */
   gpu?: object;
+  /** A GPUDevice to use as it is; it is never destroyed by us. */
   gpuDevice?: object;
+  /** Accept a software adapter, which is slower than WebAssembly; default false. */
   allowSoftware?: boolean;
   /** Bytes of device memory that this runtime may hold; default what the device can give. */
   memoryLimit?: number;
+  /**
+   * Bytes of attention probabilities that a linearization on WASM keeps, default 256 MiB; past it they are made again,
+   * a group of queries at a time, in every application, so that memory grows as n and not as n².
+   */
+  scoreBudget?: number;
 }
 
-const OPTIONS = ["device", "dtype", "threads", "kernels", "gpu", "gpuDevice", "allowSoftware", "memoryLimit"];
-const NO_WEBGPU = "WebGPU is not implemented in this version";
+const OPTIONS = [
+  "device",
+  "dtype",
+  "threads",
+  "kernels",
+  "gpu",
+  "gpuDevice",
+  "allowSoftware",
+  "memoryLimit",
+  "scoreBudget",
+];
 
 /**
  * A runtime on the best device that can be had.
@@ -82,16 +99,26 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   checkKeys("options", options, OPTIONS);
   const requested = checkOneOf("device", options.device ?? "auto", ["auto", "webgpu", "wasm"]);
   const dtype = checkOneOf("dtype", options.dtype ?? "f32", ["f32", "f64"]);
-  const { threads = 1, memoryLimit } = options;
+  const { threads = 1, memoryLimit, scoreBudget, gpu, gpuDevice, allowSoftware } = options;
   if (threads !== "auto" && checkInteger("threads", threads, 1) > 1) {
     throw new DeviceError(
       `"threads": ${threads} threads are not available in this version; leave it out, or ask for 1`,
     );
   }
   if (memoryLimit !== undefined) checkInteger("memoryLimit", memoryLimit, 0);
-  if (requested === "webgpu") {
-    throw new DeviceError(`"device": "webgpu" cannot be had: ${NO_WEBGPU}; use device "wasm" or "auto"`);
+  if (scoreBudget !== undefined) checkInteger("scoreBudget", scoreBudget, 0);
+  const onWasm = (reason?: string) =>
+    WasmRuntime.create({ requested, reason, dtype, kernels: options.kernels, memoryLimit, scoreBudget });
+  if (requested === "wasm") return onWasm();
+  try {
+    if (dtype === "f64") throw new DeviceError("WebGPU has no f64");
+    const { WebGpuRuntime } = await import("./device/webgpu/runtime.js");
+    return await WebGpuRuntime.create({ requested, memoryLimit, gpu, gpuDevice, allowSoftware });
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    if (requested === "auto") return onWasm(error.message);
+    throw new DeviceError(`"device": "webgpu" cannot be had: ${error.message}; use device "wasm" or "auto"`, {
+      cause: error,
+    });
   }
-  const reason = requested === "auto" ? NO_WEBGPU : undefined;
-  return WasmRuntime.create({ requested, reason, dtype, kernels: options.kernels, memoryLimit });
 }

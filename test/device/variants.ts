@@ -1,18 +1,34 @@
-// The four kernel binaries, each as a runtime.
+// What the device tests run on: the four kernel binaries, or, by vitest.webgpu.config.ts, WebGPU.
 import { readFileSync } from "node:fs";
 import { createRuntime } from "../../src/runtime.js";
+import { webgpuRuntime } from "./webgpuRuntime.js";
 
 export type Dtype = "f32" | "f64";
 
-export const variants = (["f32", "f64"] as const).flatMap((dtype) =>
+export interface Variant {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly simd: "simd" | "relaxed" | "none";
+}
+
+export const onWebGpu = process.env.HOWSMOOTH_TEST_DEVICE === "webgpu";
+
+const wasm: Variant[] = (["f32", "f64"] as const).flatMap((dtype) =>
   (["simd", "relaxed"] as const).map((simd) => ({ name: `${dtype} ${simd}`, dtype, simd })),
 );
+
+export const variants: Variant[] = onWebGpu ? [{ name: "f32 WebGPU", dtype: "f32", simd: "none" }] : wasm;
+
+/** Runs of a property: a software GPU is slow. */
+export function runs(count: number): number {
+  return onWebGpu ? Math.min(count, 25) : count;
+}
 
 export function kernelBytes(dtype: Dtype, simd: "simd" | "relaxed"): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`../../build/kernels/${dtype}-${simd}.wasm`, import.meta.url)));
 }
 
-export function variantRuntime(variant: { dtype: Dtype; simd: "simd" | "relaxed" }) {
-  const { dtype, simd } = variant;
+export function variantRuntime({ dtype, simd }: Variant) {
+  if (simd === "none") return webgpuRuntime();
   return createRuntime({ device: "wasm", dtype, kernels: kernelBytes(dtype, simd) });
 }

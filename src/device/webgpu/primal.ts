@@ -1,0 +1,226 @@
+// What attention's derivatives at one input reuse, and the work that they record (MATH 1, 2.1, 2.2).
+import { resolveMask } from "../../attention/mask.js";
+import type { Tensor } from "../../tensor.js";
+import type { Batch } from "./batch.js";
+import { MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
+import type { Kernel } from "./kernel.js";
+import { packMask, TILE } from "./mask.js";
+import { type Region, type View, write } from "./memory.js";
+import { COLUMNS } from "./pass.js";
+import {
+  ATTEND,
+  ATTEND_TANGENT,
+  CURVATURE_MEAN,
+  GRADIENT_MEAN,
+  KEY_GRADIENT,
+  KEY_SECOND,
+  MEAN_GRADIENT,
+  PROBABILITIES,
+  QUERY_GRADIENT,
+  QUERY_SECOND,
+  ROTATE,
+  STATISTICS,
+  SUM_PATTERNS,
+  SUM_TRANSPOSED_PATTERNS,
+  VALUE_GRADIENT,
+  VALUE_SECOND,
+} from "./passes.js";
+import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
+
+const MAPS = [MULTIPLY, MULTIPLY_TRANSPOSED, ROTATE];
+export const FORWARD_KERNELS: readonly Kernel[] = [...MAPS, STATISTICS, ATTEND];
+export const JVP_KERNELS: readonly Kernel[] = [...MAPS, ATTEND_TANGENT];
+export const VJP_KERNELS: readonly Kernel[] = [...MAPS, MEAN_GRADIENT, QUERY_GRADIENT, KEY_GRADIENT, VALUE_GRADIENT];
+export const GRADIENT_KERNELS: readonly Kernel[] = [
+  ...JVP_KERNELS,
+  CURVATURE_MEAN,
+  GRADIENT_MEAN,
+  QUERY_SECOND,
+  KEY_SECOND,
+  VALUE_SECOND,
+];
+export const PATTERN_KERNELS: readonly Kernel[] = [SUM_PATTERNS, SUM_TRANSPOSED_PATTERNS];
+export const PROBABILITY_KERNELS: readonly Kernel[] = [PROBABILITIES];
+
+/** Work space of a gradient. */
+export interface GradientSpace {
+  readonly outputTangent: View;
+  readonly terms: View;
+  readonly back: View;
+}
+
+export class Primal {
+  readonly n: number;
+  readonly inShape: readonly number[];
+  readonly outShape: readonly number[];
+  readonly sizes: LayerSizes;
+  /** A row (largest score, 1/sum, largest |score|, 0) for every head and query. */
+  readonly statistics: View;
+  /** Work space: a vector of the domain and of the range. */
+  readonly domain: View;
+  readonly range: View;
+  readonly #weights: LayerWeights;
+  readonly #scalars: Record<string, number>;
+  readonly #mask: View;
+  readonly #angles?: View;
+  readonly #qkv: View;
+  readonly #output: View;
+  /** Work space: tangents or gradients of queries, keys and values, and of the heads' outputs. */
+  readonly #channels: View;
+  readonly #heads: View;
+  readonly #mean: View;
+
+  constructor(region: Region, sizes: LayerSizes, weights: LayerWeights, input: Tensor) {
+    const { dIn, dOut, heads, kvHeads, dHead, dValue, frequencies } = sizes;
+    const n = input.shape[0];
+    const channels = channelsOf(sizes);
+    const mask = packMask(resolveMask(sizes.mask, n));
+    const kept = "what the derivatives reuse";
+    const work = "the work space of a linearization";
+    this.n = n;
+    this.inShape = [n, dIn];
+    this.outShape = [n, dOut];
+    this.sizes = sizes;
+    this.#weights = weights;
+    this.#scalars = { n, tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0, heads, kvHeads, dHead, dValue, channels };
+    this.#mask = region.upload(mask.words, "the mask");
+    if (frequencies) this.#angles = region.upload(rotations(n, frequencies), "the rotations");
+    this.#qkv = region.words(n * channels, kept);
+    this.statistics = region.words(4 * heads * n, kept);
+    this.#output = region.words(n * heads * dValue, kept);
+    this.#channels = region.words(n * channels, work);
+    this.#heads = region.words(n * heads * dValue, work);
+    this.#mean = region.words(heads * n, work);
+    this.domain = region.words(n * dIn, work);
+    this.range = region.words(n * dOut, work);
+    write(region.memory.device, this.domain, input.data);
+  }
+
+  /** The layer at the input in `domain`, into `range`. */
+  recordForward(batch: Batch): void {
+    const { heads } = this.sizes;
+    this.#project(batch, this.domain, this.#qkv, this.#weights.bias);
+    this.#pass(batch, STATISTICS, 1, heads, { statistics: this.statistics });
+    this.#pass(batch, ATTEND, this.sizes.dValue, heads, { output: this.#output });
+    if (this.#weights.output) this.#mapOutput(batch, this.#output, this.range, this.#weights.outputBias);
+    else batch.copy(this.#output, this.range);
+  }
+
+  /** to = J from. */
+  recordJvp(batch: Batch, from: View, to: View): void {
+    const outputTangent = this.#weights.output ? this.#heads : to;
+    this.#project(batch, from, this.#channels);
+    const views = { tangent: this.#channels, output: this.#output, outputTangent, mean: this.#mean };
+    this.#pass(batch, ATTEND_TANGENT, this.sizes.dValue, this.sizes.heads, views);
+    if (this.#weights.output) this.#mapOutput(batch, outputTangent, to);
+  }
+
+  /** to = Jᵀ from. */
+  recordVjp(batch: Batch, from: View, to: View): void {
+    const { heads, kvHeads, dHead, dValue } = this.sizes;
+    const gradient = this.#recordOutputGradient(batch, from);
+    const views = { gradient, mean: this.#mean, back: this.#channels };
+    batch.dispatch(MEAN_GRADIENT, [Math.ceil(this.n / 64), heads], { ...views, output: this.#output }, this.#scalars);
+    this.#pass(batch, QUERY_GRADIENT, dHead, heads, views);
+    this.#pass(batch, KEY_GRADIENT, dHead, kvHeads, views);
+    this.#pass(batch, VALUE_GRADIENT, dValue, kvHeads, views);
+    this.#projectBack(batch, this.#channels, to);
+  }
+
+  /** to = ∇_x ⟨v, J(x) u⟩ at fixed u and v (MATH 2.3), by work space from `gradientSpace`. */
+  recordGradient(batch: Batch, space: GradientSpace, u: View, v: View, to: View): void {
+    const { heads, kvHeads, dHead, dValue } = this.sizes;
+    const { outputTangent, terms, back } = space;
+    const tangent = this.#channels;
+    this.#project(batch, u, tangent);
+    const output = this.#output;
+    this.#pass(batch, ATTEND_TANGENT, dValue, heads, { tangent, output, outputTangent, mean: terms });
+    const gradient = this.#recordOutputGradient(batch, v);
+    this.#pass(batch, GRADIENT_MEAN, 1, heads, { gradient, terms });
+    this.#pass(batch, CURVATURE_MEAN, 1, heads, { tangent, gradient, terms });
+    const views = { tangent, gradient, terms, back };
+    this.#pass(batch, QUERY_SECOND, dHead, heads, views);
+    this.#pass(batch, KEY_SECOND, dHead, kvHeads, views);
+    this.#pass(batch, VALUE_SECOND, dValue, kvHeads, views);
+    this.#projectBack(batch, back, to);
+  }
+
+  gradientSpace(region: Region): GradientSpace {
+    const { heads, dValue } = this.sizes;
+    const work = "the work space of a gradient";
+    return {
+      outputTangent: region.words(this.n * heads * dValue, work),
+      terms: region.words(3 * heads * this.n, work),
+      back: region.words(this.n * channelsOf(this.sizes), work),
+    };
+  }
+
+  /** to = Σ_h P_h from, or Σ_h P_hᵀ from, of vectors [n]. */
+  recordPatterns(batch: Batch, transposed: boolean, from: View, to: View): void {
+    const kernel = transposed ? SUM_TRANSPOSED_PATTERNS : SUM_PATTERNS;
+    this.#pass(batch, kernel, 1, 1, { vector: from, result: to });
+  }
+
+  /** to = rows [first, first + count) of one head's probabilities. */
+  recordProbabilities(batch: Batch, head: number, first: number, count: number, to: View): void {
+    const views = { mask: this.#mask, qkv: this.#qkv, statistics: this.statistics, rows: to };
+    const sizes = { ...this.#scalars, head, first };
+    batch.dispatch(PROBABILITIES, [Math.ceil(this.n / 64), count], views, sizes);
+  }
+
+  #pass(batch: Batch, kernel: Kernel, columns: number, heads: number, views: Record<string, View>): void {
+    const groups = [Math.ceil(this.n / TILE), Math.ceil(columns / COLUMNS), heads];
+    const shared = { mask: this.#mask, qkv: this.#qkv, statistics: this.statistics };
+    batch.dispatch(kernel, groups, { ...shared, ...views }, this.#scalars);
+  }
+
+  /** Queries, keys and values of rows [n, dIn], the former two rotated. */
+  #project(batch: Batch, from: View, to: View, bias?: View): void {
+    const sizes = { rows: this.n, columns: channelsOf(this.sizes), depth: this.sizes.dIn };
+    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.#weights.project, c: to, bias });
+    this.#rotate(batch, to, false);
+  }
+
+  /** Gradients of the input, from those of queries, keys and values, which are rotated back in place. */
+  #projectBack(batch: Batch, from: View, to: View): void {
+    this.#rotate(batch, from, true);
+    const sizes = { rows: this.n, columns: this.sizes.dIn, depth: channelsOf(this.sizes) };
+    multiply(batch, MULTIPLY, sizes, { a: from, b: this.#weights.project, c: to });
+  }
+
+  /** The gradient of the heads' outputs. */
+  #recordOutputGradient(batch: Batch, from: View): View {
+    const { heads, dValue, dOut } = this.sizes;
+    if (!this.#weights.output) return from;
+    const sizes = { rows: this.n, columns: heads * dValue, depth: dOut };
+    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.#weights.output, c: this.#heads });
+    return this.#heads;
+  }
+
+  #rotate(batch: Batch, rows: View, back: boolean): void {
+    const { heads, kvHeads, frequencies } = this.sizes;
+    if (!this.#angles || !frequencies) return;
+    const sizes = { ...this.#scalars, pairs: frequencies.length, back: back ? 1 : 0 };
+    const groups = [Math.ceil(this.n / 64), heads + kvHeads];
+    batch.dispatch(ROTATE, groups, { angles: this.#angles, rows }, sizes);
+  }
+
+  #mapOutput(batch: Batch, from: View, to: View, bias?: View): void {
+    const { heads, dValue, dOut } = this.sizes;
+    const sizes = { rows: this.n, columns: dOut, depth: heads * dValue };
+    multiply(batch, MULTIPLY, sizes, { a: from, b: this.#weights.output!, c: to, bias });
+  }
+}
+
+/** (cos, sin) of position·frequency, [n, pairs]; angles in f64. */
+function rotations(n: number, frequencies: Float64Array): Float32Array {
+  const pairs = frequencies.length;
+  const angles = new Float32Array(2 * n * pairs);
+  for (let position = 0, at = 0; position < n; position++) {
+    for (let c = 0; c < pairs; c++) {
+      angles[at++] = Math.cos(position * frequencies[c]);
+      angles[at++] = Math.sin(position * frequencies[c]);
+    }
+  }
+  return angles;
+}

@@ -1,0 +1,73 @@
+// The WebGPU device: f32 alone, one GPU, and the layers made on it.
+import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
+import { checkOneOf } from "../../check.js";
+import type { Layer } from "../../layer.js";
+import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
+import type { Tensor, TensorLike } from "../../tensor.js";
+import { resolveNorm } from "../norm.js";
+import { WebGpuAttention } from "./attention.js";
+import { chooseGpu, type GpuOptions } from "./choose.js";
+import { Gpu } from "./gpu.js";
+import { activate, WebGpuLinear, WebGpuNorm } from "./layers.js";
+import type { Region } from "./memory.js";
+import { uploadWeights, withoutWeights } from "./weights.js";
+
+export interface WebGpuRuntimeOptions extends GpuOptions {
+  readonly requested: RuntimeInfo["requested"];
+  readonly memoryLimit?: number;
+}
+
+export class WebGpuRuntime implements Runtime {
+  private constructor(
+    readonly info: RuntimeInfo,
+    readonly gpu: Gpu,
+  ) {}
+
+  /** @throws DeviceError where no GPU can be had */
+  static async create(options: WebGpuRuntimeOptions): Promise<WebGpuRuntime> {
+    const { requested, memoryLimit = Number.POSITIVE_INFINITY } = options;
+    const { device, owned, adapter } = await chooseGpu(options);
+    const info: RuntimeInfo = { device: "webgpu", requested, dtype: "f32", threads: 1, adapter };
+    return new WebGpuRuntime(info, new Gpu(device, owned, memoryLimit));
+  }
+
+  attention(spec: AttentionSpec): Attention {
+    const resolved = resolveSpec(spec);
+    if (resolved.kind === "l2") {
+      throw new RangeError('"spec.kind": "l2" is not available on WebGPU in this version; use device "wasm"');
+    }
+    return this.#make((region) => {
+      const weights = uploadWeights(region, resolved);
+      return new WebGpuAttention(this.gpu, region, withoutWeights(resolved), weights, region.ready());
+    });
+  }
+
+  linear(spec: Linear): Layer {
+    const linear = resolveLinear("linear", spec);
+    return this.#make((region) => new WebGpuLinear(this.gpu, region, linear));
+  }
+
+  norm(spec: NormSpec): Layer {
+    const { kind, gain, bias, epsilon } = resolveNorm(spec);
+    return this.#make((region) => new WebGpuNorm(this.gpu, region, kind, gain, bias, epsilon));
+  }
+
+  async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
+    checkOneOf("activation", kind, ["gelu", "gelu-tanh", "silu"]);
+    return activate(this.gpu, kind, x);
+  }
+
+  dispose(): void {
+    this.gpu.dispose();
+  }
+
+  #make<T>(layer: (region: Region) => T): T {
+    const region = this.gpu.region();
+    try {
+      return layer(region);
+    } catch (error) {
+      region.free();
+      throw error;
+    }
+  }
+}
