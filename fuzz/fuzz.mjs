@@ -1,41 +1,41 @@
-// npm run fuzz: mutated models and reports through the loader and the reader of reports, in a worker that is watched.
+// npm run fuzz: mutated models and reports through the loader and the reader of reports, in a process that is watched.
 // Case k of a seed is always the same: --seed S --from k --mutations 1 repeats it.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { fork } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** A case takes a millisecond; the rest is patience with a busy machine. */
-const timeLimit = 10_000;
+const secondsPerCase = 10;
+/** MiB; a hundred times what the cases of intact files take. */
 const heapLimit = 512;
 const shownFindings = 50;
 
-if (isMainThread) await main();
-else await work(workerData);
-
-async function main() {
-  const { seed, from, mutations } = readArguments();
-  mkdirSync(join(root, "build"), { recursive: true });
-  const folder = mkdtempSync(join(root, "build", "fuzz-"));
-  const start = performance.now();
-  const tally = { accepted: 0, refused: 0, slowest: { milliseconds: 0, index: from }, findings: [] };
-  try {
-    const bundle = await bundleInto(folder);
-    const end = from + mutations;
-    // A case that ends its worker is skipped over.
-    for (let next = from; next < end; ) next = await watch({ bundle, seed, from: next, to: end }, tally);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-  report(tally, seed, mutations, (performance.now() - start) / 1000);
+const { seed, from, mutations } = readArguments();
+mkdirSync(join(root, "build"), { recursive: true });
+const folder = mkdtempSync(join(root, "build", "fuzz-"));
+process.once("SIGINT", () => {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(130);
+});
+const start = performance.now();
+const tally = { accepted: 0, refused: 0, slowest: { milliseconds: 0, index: from }, findings: [] };
+try {
+  const bundle = await bundleInto(folder);
+  const end = from + mutations;
+  // A case that hangs or ends its process is skipped over.
+  for (let next = from; next < end; ) next = await watch({ bundle, seed, from: next, to: end });
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
+report((performance.now() - start) / 1000);
 
 function readArguments() {
   const { values } = parseArgs({
     options: {
-      mutations: { type: "string", default: "60000" },
+      mutations: { type: "string", default: "40000" },
       seed: { type: "string", default: "0" },
       from: { type: "string", default: "0" },
     },
@@ -61,83 +61,56 @@ async function bundleInto(folder) {
   return pathToFileURL(join(folder, "cases.js")).href;
 }
 
-/** Runs a worker over the cases; resolves to the first case not done, past one that hung or ended the worker. */
-function watch({ bundle, seed, from, to }, tally) {
-  const current = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(new URL(import.meta.url), {
-    workerData: { bundle, seed, from, to, current },
-    resourceLimits: { maxOldGenerationSizeMb: heapLimit },
+/** Has the cases run by a process of their own; resolves to the first one not done, past one that was its end. */
+function watch(range) {
+  const current = join(folder, "current");
+  writeFileSync(current, String(range.from));
+  const task = JSON.stringify({ ...range, root, current });
+  const runner = fork(join(root, "fuzz", "run.mjs"), [task], {
+    execArgv: [`--max-old-space-size=${heapLimit}`],
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
+  let complaint = "";
+  runner.stderr.on("data", (chunk) => {
+    complaint += complaint.length < 10_000 ? chunk : "";
+  });
+  let done = false;
+  runner.on("message", (message) => {
+    if (message.finding) tally.findings.push(message.finding);
+    if (!message.counts) return;
+    tally.accepted += message.counts.accepted;
+    tally.refused += message.counts.refused;
+    if (message.slowest.milliseconds > tally.slowest.milliseconds) tally.slowest = message.slowest;
+    done = message.done;
+  });
+
+  let hung = false;
+  let [seen, since] = ["", performance.now()];
+  const timer = setInterval(() => {
+    const at = readFileSync(current, "utf8");
+    if (at !== seen) [seen, since] = [at, performance.now()];
+    else if (performance.now() - since > 1000 * secondsPerCase) hung = runner.kill("SIGKILL");
+  }, 500);
   return new Promise((resolve, reject) => {
-    let seen = -1;
-    let since = performance.now();
-    const finish = (next) => {
+    runner.on("close", (code, signal) => {
       clearInterval(timer);
-      worker.terminate();
-      resolve(next);
-    };
-    const killer = (message) => {
-      const index = from + Atomics.load(current, 0);
+      if (done) return resolve(range.to);
+      if (code === 2) return reject(new Error(complaint));
+      const index = Number(readFileSync(current, "utf8"));
+      const death = /FATAL ERROR: .*/.exec(complaint)?.[0] ?? `code ${code}, signal ${signal}: ${complaint}`;
+      const message = hung ? `no end after ${secondsPerCase} s` : `ended the process (${death})`;
       tally.findings.push({ index, message });
-      finish(index + 1);
-    };
-    const timer = setInterval(() => {
-      const at = Atomics.load(current, 0);
-      if (at !== seen) [seen, since] = [at, performance.now()];
-      else if (performance.now() - since > timeLimit) killer(`no end after ${timeLimit / 1000} s`);
-    }, 250);
-    worker.on("message", (message) => {
-      if (message.finding) return tally.findings.push(message.finding);
-      if (message.failed) return reject(new Error(message.failed));
-      tally.accepted += message.accepted;
-      tally.refused += message.refused;
-      if (message.slowest.milliseconds > tally.slowest.milliseconds) tally.slowest = message.slowest;
-      if (message.done) finish(to);
+      resolve(index + 1);
     });
-    worker.on("error", (error) => killer(`the process would have ended: ${error.message}`));
   });
 }
 
-async function work({ bundle, seed, from, to, current }) {
-  // The tokenizers' package warns of every second tokenizer.json.
-  console.warn = () => {};
-  const { Fuzz } = await import(bundle);
-  const fuzz = await Fuzz.open(root).catch((error) => parentPort.postMessage({ failed: error.stack }));
-  if (!fuzz) return;
-  let tally = { accepted: 0, refused: 0, slowest: { milliseconds: 0, index: from } };
-  for (let index = from; index < to; index++) {
-    Atomics.store(current, 0, index - from);
-    const start = performance.now();
-    const item = fuzz.case(seed, index);
-    try {
-      tally[await item.run()]++;
-    } catch (error) {
-      keep(seed, index, item.files);
-      const frames = String(error?.stack).split("\n").slice(1, 4);
-      parentPort.postMessage({ finding: { index, message: `${item.seed}: ${error}\n${frames.join("\n")}` } });
-    }
-    const milliseconds = performance.now() - start;
-    if (milliseconds > tally.slowest.milliseconds) tally.slowest = { milliseconds, index };
-    if (index % 1000 === 999) {
-      parentPort.postMessage(tally);
-      tally = { ...tally, accepted: 0, refused: 0 };
-    }
-  }
-  parentPort.postMessage({ ...tally, done: true });
-}
-
-/** The files of a finding, for a regression test. */
-function keep(seed, index, files) {
-  const folder = join(root, "build", "fuzz-findings", `${seed}-${index}`);
-  mkdirSync(folder, { recursive: true });
-  for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
-}
-
-function report({ accepted, refused, slowest, findings }, seed, mutations, seconds) {
+function report(seconds) {
+  const { accepted, refused, slowest, findings } = tally;
   for (const { index, message } of findings.slice(0, shownFindings)) console.log(`\ncase ${index}: ${message}`);
   if (findings.length > 0) {
     console.log(
-      "\nTo repeat one: npm run fuzz -- --seed S --from CASE --mutations 1; its files are in build/fuzz-findings",
+      `\nTo repeat one: npm run fuzz -- --seed ${seed} --from CASE --mutations 1; its files are in build/fuzz-findings.`,
     );
   }
   console.log(

@@ -13,7 +13,8 @@ export const gpt2Encoding = { endOfText: 50256, vocabulary: 50257 };
 
 /**
  * The tokenizer of a folder, from its tokenizer.json, through @huggingface/tokenizers.
- * A tokenizer that can't be had is no reason to refuse the model: the reason is kept for `encode`.
+ * A tokenizer that can't be had is no reason to refuse the model: the reason is kept for `encode`. Its patterns are run
+ * as they are: one made for it can take exponential time, so that a tokenizer.json is to be trusted like a program.
  */
 export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReason & { bosToken?: number }> {
   const file = "tokenizer.json";
@@ -25,7 +26,9 @@ export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReas
   }
   try {
     const settings = await optionalJson(source, "tokenizer_config.json");
-    const inner = new library.Tokenizer(await readJson(source, file), settings);
+    const description = await readJson(source, file);
+    checkPieces(description["pre_tokenizer"]);
+    const inner = new library.Tokenizer(description, settings);
     const tokenizer = guarded(
       {
         encode: (text) => inner.encode(text, { add_special_tokens: false }).ids,
@@ -72,6 +75,13 @@ function guarded(inner: Tokenizer, where: string, file: string): Tokenizer {
       );
     },
   };
+}
+
+/** Pieces of no length would be cut off a text without end. */
+function checkPieces(preTokenizer: unknown): void {
+  const { type, length, pretokenizers } = (preTokenizer ?? {}) as Record<string, unknown>;
+  if (type === "FixedLength") checkInteger("pre_tokenizer.length", length, 1);
+  if (Array.isArray(pretokenizers)) pretokenizers.forEach(checkPieces);
 }
 
 function reasonOf(error: unknown): string {

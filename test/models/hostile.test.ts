@@ -104,6 +104,14 @@ describe("a tokenizer.json that goes wrong only in use", () => {
     expect(model.encode("i")).toHaveLength(1);
   });
 
+  it.each([0, -1, null, "4"])("pieces of length %j, which never come to the end of a text", async (length) => {
+    const pieces = { type: "Sequence", pretokenizers: [{ type: "FixedLength", length }] };
+    const model = await withTokenizer({ ...intact, pre_tokenizer: pieces });
+    expect(() => model.encode("Hi")).toThrow(
+      /"pre_tokenizer.length": expected an integer of at least 1.*token ids work/,
+    );
+  });
+
   it("an error of the package", async () => {
     const processor = { type: "TemplateProcessing", single: [-1], pair: [], special_tokens: {} };
     const model = await withTokenizer({ ...intact, post_processor: processor });
