@@ -74,12 +74,11 @@ const WHOLE: u8 = 2;
   keyStrips: usize;
   /** [kvHead][strip][dValue][MR]. */
   valueStrips: usize;
-  /** [kvHead][strip of channels][key][MR], keys padded to whole strips. */
+  // Work space of one application.
+  /** Of one head: [strip of channels][key][MR], keys padded to whole strips, and [panel of keyColumns][token][NR]. */
   keyChannels: usize;
   valueChannels: usize;
-  /** [head][panel of keyColumns][token][NR]. */
   queryRows: usize;
-  // Work space of one application.
   dqkv: usize;
   dO: usize;
   dValueChannels: usize;
@@ -485,24 +484,19 @@ export function attend(s: Primal, y: usize): void {
   for (let kv = 0; kv < l.kvHeads; kv++) {
     tokenStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyStripsOf(s, kv), tangentRows(l));
     tokenStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueStripsOf(s, kv), l.dValue);
-    channelStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyChannelsOf(s, kv));
-    channelStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueChannelsOf(s, kv));
-  }
-  for (let h = 0; h < l.heads; h++) {
-    channelPanels(s.n, s.qkv, channels, queryChannel(l, h), l.dHead, queryRowsOf(s, h), keyColumns(l));
-    if (l.kind == L2) markQueries(s, queryRowsOf(s, h), l.dHead);
   }
 
   let maxScore: f64 = 0;
   for (let h = 0; h < l.heads; h++) {
     const kv = kvHeadOf(l, h);
+    if (h == 0 || kv != kvHeadOf(l, h - 1)) packValues(s, kv);
     for (let g = 0; g < s.groups; g++) {
       maxScore = max(maxScore, makeProbabilities(s, h, g));
       const p0 = g * s.groupPanels;
       const p = storedProbabilities(s, h, g);
       const o = s.o + <usize>(p0 * width + h * l.dValue) * ROW;
       clearGroup(s, g, o, l.dValue, <usize>width * ROW);
-      addOverKeys(s, g, l.dValue, valueChannelsOf(s, kv), p, o, <usize>width * ROW);
+      addOverKeys(s, g, l.dValue, s.valueChannels, p, o, <usize>width * ROW);
     }
   }
   s.maxScore = maxScore;
@@ -529,18 +523,20 @@ export function keyStripsOf(s: Primal, kv: i32): usize {
 export function valueStripsOf(s: Primal, kv: i32): usize {
   return s.valueStrips + <usize>(kv * s.strips * MR * s.layer.dValue) * WORD;
 }
-// @ts-ignore: decorator
-@inline
-export function keyChannelsOf(s: Primal, kv: i32): usize {
-  return s.keyChannels + <usize>(kv * s.strips * MR * strips(s.layer.dHead) * MR) * WORD;
+
+/** One head's keys, values and queries as the products over keys and over queries read them, in work space. */
+export function packKeys(s: Primal, kv: i32): void {
+  const l = s.layer;
+  channelStrips(s.n, s.qkv, l.channels, keyChannel(l, kv), l.dHead, s.keyChannels);
 }
-// @ts-ignore: decorator
-@inline
-export function valueChannelsOf(s: Primal, kv: i32): usize {
-  return s.valueChannels + <usize>(kv * s.strips * MR * strips(s.layer.dValue) * MR) * WORD;
+
+export function packValues(s: Primal, kv: i32): void {
+  const l = s.layer;
+  channelStrips(s.n, s.qkv, l.channels, valueChannel(l, kv), l.dValue, s.valueChannels);
 }
-// @ts-ignore: decorator
-@inline
-export function queryRowsOf(s: Primal, head: i32): usize {
-  return s.queryRows + <usize>(head * s.panels * NR * panels(keyColumns(s.layer)) * NR) * WORD;
+
+export function packQueries(s: Primal, head: i32): void {
+  const l = s.layer;
+  channelPanels(s.n, s.qkv, l.channels, queryChannel(l, head), l.dHead, s.queryRows, keyColumns(l));
+  if (l.kind == L2) markQueries(s, s.queryRows, l.dHead);
 }

@@ -1,7 +1,7 @@
 // The gradient in the input of ⟨v, J u⟩ with u and v frozen: reverse over forward (MATH 2.3).
 import {
   addOverKeys, channelPanels, channelStrips, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride, keyChannel,
-  keyChannelsOf, keyColumns, kvHeadOf, L2, panels, Primal, probabilitiesOf, queryChannel, queryRowsOf, RULED_OUT,
+  keyColumns, kvHeadOf, L2, panels, Primal, probabilitiesOf, packKeys, packQueries, queryChannel, RULED_OUT,
   scoreTiles, tileAt, tokenStrips, valueChannel, valueStripsOf,
 } from "./attention";
 import { addOverQueries, keyTangents, project, pullChannels, pullOutput, scoreTangents, tokenPanels } from "./jacobian";
@@ -37,11 +37,13 @@ export function gradient(w: GradientSpace, u: usize, v: usize, x: usize): void {
     const kv = kvHeadOf(l, h);
     if (h == 0 || kv != kvHeadOf(l, h - 1)) {
       keyTangents(s, kv);
+      packKeys(s, kv);
       channelStrips(s.n, s.dqkv, channels, keyChannel(l, kv), d, w.keyTangents);
       tokenStrips(s.n, s.dqkv, channels, valueChannel(l, kv), l.dValue, w.valueTangents, l.dValue);
       memory.fill(s.gradientKeys, 0, rows * keyRows);
       memory.fill(s.gradientValues, 0, rows * valueRows);
     }
+    packQueries(s, h);
     channelPanels(s.n, gO, width, h * l.dValue, l.dValue, s.gradientRows, l.dValue);
     channelPanels(s.n, s.dqkv, channels, queryChannel(l, h), d, w.queryTangents, columns);
     if (l.kind == L2) markQueries(s, w.queryTangents, d + 1);
@@ -54,10 +56,10 @@ export function gradient(w: GradientSpace, u: usize, v: usize, x: usize): void {
       softmaxSecond(s, g, probabilitiesOf(s, h, g), s.scores, w.outer, w.inner);
       const gQ = w.channels + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
       clearGroup(s, g, gQ, d, channelBytes);
-      addOverKeys(s, g, d, keyChannelsOf(s, kv), w.inner, gQ, channelBytes);
+      addOverKeys(s, g, d, s.keyChannels, w.inner, gQ, channelBytes);
       addOverKeys(s, g, d, w.keyTangents, w.outer, gQ, channelBytes);
       if (l.kind == L2) finishQueryGradients(s, g, gQ);
-      addOverQueries(s, g, columns, w.inner, queryRowsOf(s, h), s.gradientKeys);
+      addOverQueries(s, g, columns, w.inner, s.queryRows, s.gradientKeys);
       addOverQueries(s, g, columns, w.outer, w.queryTangents, s.gradientKeys);
       addOverQueries(s, g, l.dValue, s.scores, s.gradientRows, s.gradientValues);
     }

@@ -1,8 +1,8 @@
 // Products with the Jacobian of attention and with its transpose (MATH 2.1, 2.2), from what `attend` left behind.
 import {
   addOverKeys, applyOutput, channelPanels, channelStrips, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride,
-  keyChannel, keyChannelsOf, keyColumns, keyStripsOf, kvHeadOf, L2, panels, Primal, probabilitiesOf, queryChannel,
-  queryRowsOf, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, tokenStrips, valueChannel, valueChannelsOf,
+  keyChannel, keyColumns, keyStripsOf, kvHeadOf, L2, panels, Primal, probabilitiesOf, queryChannel,
+  packKeys, packQueries, packValues, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, tokenStrips, valueChannel,
   valueStripsOf,
 } from "./attention";
 import { multiply, panelTile } from "./gemm";
@@ -21,6 +21,7 @@ export function jvp(s: Primal, u: usize, y: usize): void {
     const kv = kvHeadOf(l, h);
     if (kv != tangentsOf) {
       keyTangents(s, kv);
+      packValues(s, kv);
       channelStrips(s.n, s.dqkv, channels, valueChannel(l, kv), l.dValue, s.dValueChannels);
       tangentsOf = kv;
     }
@@ -32,7 +33,7 @@ export function jvp(s: Primal, u: usize, y: usize): void {
       const o = s.dO + <usize>(p0 * width + h * l.dValue) * ROW;
       const oPanel = <usize>width * ROW;
       clearGroup(s, g, o, l.dValue, oPanel);
-      addOverKeys(s, g, l.dValue, valueChannelsOf(s, kv), s.scores, o, oPanel);
+      addOverKeys(s, g, l.dValue, s.valueChannels, s.scores, o, oPanel);
       addOverKeys(s, g, l.dValue, s.dValueChannels, p, o, oPanel);
     }
   }
@@ -116,9 +117,11 @@ export function vjp(s: Primal, y: usize, x: usize): void {
   for (let h = 0; h < l.heads; h++) {
     const kv = kvHeadOf(l, h);
     if (h == 0 || kv != kvHeadOf(l, h - 1)) {
+      packKeys(s, kv);
       memory.fill(s.gradientKeys, 0, rows * keyRows);
       memory.fill(s.gradientValues, 0, rows * valueRows);
     }
+    packQueries(s, h);
     channelPanels(s.n, gO, width, h * l.dValue, l.dValue, s.gradientRows, l.dValue);
     for (let g = 0; g < s.groups; g++) {
       const p0 = g * s.groupPanels;
@@ -128,9 +131,9 @@ export function vjp(s: Primal, y: usize, x: usize): void {
       softmaxTangent(s, g, p, s.scores);
       const gQ = s.dqkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
       clearGroup(s, g, gQ, d, channelBytes);
-      addOverKeys(s, g, d, keyChannelsOf(s, kv), s.scores, gQ, channelBytes);
+      addOverKeys(s, g, d, s.keyChannels, s.scores, gQ, channelBytes);
       if (l.kind == L2) finishQueryGradients(s, g, gQ);
-      addOverQueries(s, g, keyColumns(l), s.scores, queryRowsOf(s, h), s.gradientKeys);
+      addOverQueries(s, g, keyColumns(l), s.scores, s.queryRows, s.gradientKeys);
       addOverQueries(s, g, l.dValue, p, s.gradientRows, s.gradientValues);
     }
     if (h == l.heads - 1 || kv != kvHeadOf(l, h + 1)) {

@@ -2,8 +2,12 @@
 import { mayAttend, type ResolvedMask } from "../../attention/mask.js";
 import { MR, ROW } from "./layout.js";
 
-/** Queries whose scores are in work at a time: enough to amortise loads, few enough for the second-level cache. */
+/**
+ * Queries whose scores are in work at a time: enough to amortise loads, and no more than GROUP_BYTES of scores, so that
+ * they stay in the second-level cache.
+ */
 const GROUP_QUERIES = 96;
+const GROUP_BYTES = 2 ** 20;
 
 export interface Tiling {
   readonly panels: number;
@@ -32,7 +36,8 @@ export function tileMask(mask: ResolvedMask, columns: number): Tiling {
       tiles[panel * strips + strip] = tileKind(mask, panel * columns, queries, strip * MR, queries === columns);
     }
   }
-  const groupPanels = GROUP_QUERIES / columns;
+  const fitting = Math.floor(GROUP_BYTES / (strips * MR * ROW));
+  const groupPanels = Math.max(2, Math.min(GROUP_QUERIES / columns, fitting));
   const groups = Math.ceil(panels / groupPanels);
   const groupFirst = new Uint32Array(groups);
   const groupEnd = new Uint32Array(groups);
