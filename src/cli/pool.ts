@@ -2,6 +2,7 @@
 import type { LayerSource, Measure, Measured } from "../analysis/measureRow.js";
 import type { AttentionSpec } from "../attention/spec.js";
 import { throwIfAborted } from "../check.js";
+import type { AbortSignalLike } from "../platform.js";
 import type { SpectralNormOptions } from "../spectral/result.js";
 import type { Tensor } from "../tensor.js";
 
@@ -56,23 +57,38 @@ export function createPool(size: number, dtype: "f32" | "f64", spawn: () => Work
     return dispatch();
   };
 
+  // One listener for all that waits: a signal warns of a leak from the eleventh on.
+  const unsettled = new Set<Order["settle"]>();
+  let watched: AbortSignalLike | undefined;
+  const onAbort = () => {
+    for (const settle of unsettled) settle(new Error("aborted"));
+  };
+
   const measure: Measure = async (_layer, x, options, source) => {
     const { signal } = options;
     throwIfAborted(signal);
-    let stop = () => {};
-    const outcome = await new Promise<Answer | Error>((settle) => {
-      stop = () => settle(new Error("aborted"));
-      signal?.addEventListener("abort", stop);
+    if (watched !== signal) {
+      watched?.removeEventListener("abort", onAbort);
+      watched = signal;
+      watched?.addEventListener("abort", onAbort);
+    }
+    const outcome = await new Promise<Answer | Error>((resolve) => {
+      const settle = (outcome: Answer | Error) => {
+        unsettled.delete(settle);
+        resolve(outcome);
+      };
+      unsettled.add(settle);
       waiting.push({ x, options, source, settle });
       dispatch();
     });
-    signal?.removeEventListener("abort", stop);
     throwIfAborted(signal);
     if (outcome instanceof Error) throw outcome;
     if ("error" in outcome) throw new Error(outcome.error);
     return outcome.measured;
   };
+
   const close = () => {
+    watched?.removeEventListener("abort", onAbort);
     for (const place of places) place.close();
   };
   return { size, measure, close };

@@ -75,11 +75,51 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
     expect(report.rows.length).toBeGreaterThan(0);
   });
 
+  it("stops at Ctrl-C while it walks through layers that are not asked for", async () => {
+    const { child, result } = start("analyze random:gpt2 --layers 11 --lengths 96 --samples 100");
+    const sent = await new Promise<number>((resolve) => {
+      child.stdout?.once("data", () => setTimeout(() => resolve(child.kill("SIGINT") ? Date.now() : Number.NaN), 500));
+    });
+    const { code, stdout } = await result;
+    expect(code).toBe(130);
+    expect(stdout).not.toContain("converged");
+    // The walk takes most of a minute, a step of it well under a second.
+    expect(Date.now() - sent).toBeLessThan(10_000);
+  });
+
   it("ends quietly when its reader has seen enough", async () => {
     const { child, result } = start("analyze random:gpt2 --layers 0 --lengths 4 --samples 50");
     child.stdout?.once("data", () => child.stdout?.destroy());
     const { code, stderr } = await result;
     expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  it("measures in workers what it measures in one thread, byte for byte, heads included", async () => {
+    const args = "analyze ./models/tiny --layers 0,1 --heads --lengths 4,16 --samples 2 --json";
+    const alone = await howsmooth(args);
+    const inWorkers = await howsmooth(`${args} --threads 3`);
+    expect(inWorkers).toEqual(alone);
+    expect([alone.code, parseReport(alone.stdout).rows.some(({ head }) => head === 1)]).toEqual([0, true]);
+  });
+
+  it("goes on after Ctrl-C, in workers too, to the files of an uninterrupted run", async () => {
+    const folder = await temporaryFolder();
+    const args = "analyze ./models/tiny --layers 0,1 --lengths 4,8,16 --samples 8 --threads 2";
+    await howsmooth(`${args} --out ${join(folder, "whole")}`);
+    const out = join(folder, "resumed");
+    const { child, result } = start(`${args} --out ${out}`);
+    let sent = false;
+    child.stdout?.on("data", (data) => {
+      if (!sent && String(data).includes("converged")) sent = child.kill("SIGINT");
+    });
+    expect((await result).code).toBe(130);
+    expect((await howsmooth(`${args} --out ${out} --resume`)).code).toBe(0);
+    for (const name of ["report.json", "report.csv", "report.svg", "report.html"]) {
+      const [there, here] = await Promise.all(
+        ["whole", "resumed"].map((of) => readFile(join(folder, of, name), "utf8")),
+      );
+      expect(here).toBe(there);
+    }
   });
 
   it("says in one line what is wrong, without a stack trace", async () => {
