@@ -19,11 +19,14 @@ export function extentOf(report: Report): string {
   return `${layers}${heads}; ${lengths}; ${windows} ${stream}`;
 }
 
-/** The row with the largest upper bound. */
-export function worstRow(report: Report): MeasuredRow | null {
+/** The row with the largest sigma. */
+export function largestRow(report: Report): MeasuredRow | null {
   return report.rows
     .filter(isMeasured)
-    .reduce<MeasuredRow | null>((worst, row) => (worst === null || row.upper > worst.upper ? row : worst), null);
+    .reduce<MeasuredRow | null>(
+      (largest, row) => (largest === null || row.sigma > largest.sigma ? row : largest),
+      null,
+    );
 }
 
 export function sigmaWithBracket({ sigma, lower, upper }: MeasuredRow): string {

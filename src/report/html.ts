@@ -2,7 +2,7 @@
 import { isMeasured, partOf, placeOf, type Report, type Row } from "../analysis/report.js";
 import { type Chart, renderChart } from "./charts/chart.js";
 import { charts } from "./charts/index.js";
-import { extentOf, meaningOf, modelName, provenanceOf, warningsOf, worstRow } from "./facts.js";
+import { extentOf, largestRow, meaningOf, modelName, provenanceOf, warningsOf } from "./facts.js";
 import { element, escapeText } from "./markup.js";
 import { formatBracket, formatFixed, formatNumber } from "./numbers.js";
 import { pageStyle } from "./pageStyle.js";
@@ -52,19 +52,19 @@ function header(report: Report, name: string): string {
 
 /** The numbers that a reader in a hurry came for. */
 function answers(report: Report): string {
-  const worst = worstRow(report);
+  const largest = largestRow(report);
   const whole = report.fits.filter(({ head }) => head === null);
   const steepest = whole.reduce<(typeof whole)[number] | null>(
     (most, fit) => (most === null || fit.exponent > most.exponent ? fit : most),
     null,
   );
   const cards = [
-    ...(worst
+    ...(largest
       ? [
           card(
             "largest σ",
-            formatNumber(worst.sigma),
-            `${placeOf(worst)}; in ${unbroken(formatBracket(worst.lower, worst.upper))}`,
+            formatNumber(largest.sigma),
+            `${placeOf(largest)}; in ${unbroken(formatBracket(largest.lower, largest.upper))}`,
           ),
         ]
       : []),

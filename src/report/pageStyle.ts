@@ -18,7 +18,7 @@ h1 .model{color:var(--accent)}
 h2{font-size:1.25rem;line-height:1.25;letter-spacing:-.005em;margin:56px 0 8px}
 p{margin:0 0 12px;max-width:72ch}
 .lead,.muted,figcaption{color:var(--muted)}
-.lead{font-size:1.05rem}
+.lead{font-size:1.05rem;text-wrap:balance}
 .warning{border-left:4px solid var(--accent);padding:6px 14px;background:var(--soft)}
 .answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:16px;margin:28px 0 0}
 .answers div{background:var(--soft);border-radius:10px;padding:16px 20px}

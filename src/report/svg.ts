@@ -3,7 +3,7 @@ import type { Report } from "../analysis/report.js";
 import { placeOf } from "../analysis/report.js";
 import { type Chart, chartWidth, drawing, group, text, wrap } from "./charts/chart.js";
 import { charts } from "./charts/index.js";
-import { extentOf, meaningOf, modelName, provenanceOf, sigmaWithBracket, warningsOf, worstRow } from "./facts.js";
+import { extentOf, largestRow, meaningOf, modelName, provenanceOf, sigmaWithBracket, warningsOf } from "./facts.js";
 import { element } from "./markup.js";
 
 const margin = 28;
@@ -17,11 +17,11 @@ export function toSVG(report: Report): string {
   const sheet = new Sheet();
   const { provenance } = report;
   const title = `How smooth is the attention of ${modelName(provenance)}?`;
-  const worst = worstRow(report);
+  const largest = largestRow(report);
   sheet.space(14);
   sheet.line(title, "figure", 24);
   sheet.paragraph(extentOf(report), "muted");
-  if (worst) sheet.paragraph(`Largest: σ = ${sigmaWithBracket(worst)} at ${placeOf(worst)}.`);
+  if (largest) sheet.paragraph(`Largest: σ = ${sigmaWithBracket(largest)} at ${placeOf(largest)}.`);
   for (const warning of warningsOf(report)) sheet.paragraph(warning);
   for (const chart of charts(report)) sheet.chart(chart);
   sheet.space(22);
@@ -31,7 +31,7 @@ export function toSVG(report: Report): string {
   }
   sheet.space(10);
   for (const [name, value] of provenanceOf(report)) sheet.fact(name, value);
-  return `${sheet.render(title, worst ? `The largest σ is ${sigmaWithBracket(worst)} at ${placeOf(worst)}.` : extentOf(report))}\n`;
+  return `${sheet.render(title, largest ? `The largest σ is ${sigmaWithBracket(largest)} at ${placeOf(largest)}.` : extentOf(report))}\n`;
 }
 
 /** Things one below the other. */

@@ -70,7 +70,8 @@ export function growthChart(report: Report): Chart | null {
     caption:
       "Each point is σ of one layer at one window of n tokens; its whisker is the bracket that holds the true value, " +
       "and is hidden where the bracket is narrower than the point. Windows of the same length stand side by side. " +
-      "Both axes are logarithmic and shared by all panels.",
+      "Both axes are logarithmic and shared by all panels." +
+      (fits.size > 0 ? " With each power law stands the 95 % interval of its exponent." : ""),
     description: layers
       .slice(0, 16)
       .map(({ layer, rows }) => inWords(layer, rows, fits.get(layer)))
