@@ -1,4 +1,5 @@
 // The core: runtimes, attention layers and the measurement of their smoothness.
+export * from "./adversarial/index.js";
 export type { AttentionSpec, Linear, Mask } from "./attention/spec.js";
 export * from "./bounds/index.js";
 export { DeviceError, ModelError, OutOfMemoryError } from "./errors.js";
