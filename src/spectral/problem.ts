@@ -45,10 +45,10 @@ export interface Problem {
   failureProbability: number;
   /** Whether Jᵀ is iterated instead of J. */
   transposed: boolean;
-  /** The start vector, on the domain side of what is iterated. */
-  start: Float64Array;
-  /** Whether a guess is part of it (MATH 10.2b). */
-  guess: boolean;
+  /** The guess at unit length that is part of the start vector (MATH 10.2b). */
+  guess?: Float64Array;
+  /** Numbers of a vector of the domain side of what is iterated. */
+  domainSize: number;
 }
 
 export function checkProblem(op: LinearOperator, options: SpectralNormOptions): Problem {
@@ -86,8 +86,8 @@ export function checkProblem(op: LinearOperator, options: SpectralNormOptions): 
     seed,
     failureProbability,
     transposed,
-    start: startVector(domainSize, seed, guess),
-    guess: guess !== undefined,
+    guess,
+    domainSize,
   };
 }
 
@@ -112,9 +112,9 @@ function checkGuess(start: unknown, op: LinearOperator): Float64Array {
   return divided(guess, length);
 }
 
-/** A random unit vector, with the guess added (MATH 10.2b). */
-function startVector(size: number, seed: number, guess: Float64Array | undefined): Float64Array {
-  const gaussian = new Random(seed).fillGaussian(new Float64Array(size));
+/** A random unit vector of the domain, with the guess added (MATH 10.2b). */
+export function startVector({ domainSize, seed, guess }: Problem): Float64Array {
+  const gaussian = new Random(seed).fillGaussian(new Float64Array(domainSize));
   const start = divided(gaussian, norm(gaussian));
   if (guess) addScaled(start, 1, guess);
   return start;

@@ -10,7 +10,7 @@ import { HostKrylovSpace } from "./hostSpace.js";
 import { type Estimate, settled } from "./iteration.js";
 import { hasKrylovSpace, type KrylovSpace } from "./krylov.js";
 import type { LinearOperator } from "./operator.js";
-import { checkProblem, type Problem } from "./problem.js";
+import { checkProblem, type Problem, startVector } from "./problem.js";
 import type { SpectralNorm, SpectralNormOptions } from "./result.js";
 import { breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator } from "./status.js";
 
@@ -64,7 +64,7 @@ async function solve(
   { signal, onProgress }: SpectralNormOptions,
 ): Promise<SpectralNorm> {
   const { maxSteps } = problem;
-  await space.begin(problem.start);
+  await space.begin(startVector(problem));
   const iteration = problem.method.iterate(space);
   const history: number[] = [];
   const errors: number[] = [];
@@ -100,7 +100,8 @@ function outcomeOf(
     steps,
     error: errors[steps - 1],
     settled: settled(errors, Math.max(rtol, roundoff)),
-    width: width(upperFactor(space, problem, estimate, steps), roundoff),
+    width:
+      bracket === undefined ? Number.POSITIVE_INFINITY : width(upperFactor(space, problem, estimate, steps), roundoff),
     leastWidth: width(1, roundoff),
   };
   const narrow = bracket === undefined || ending.width <= bracket || ending.leastWidth > bracket;
@@ -116,7 +117,7 @@ function upperFactor(
   { sigma, bidiagonal }: Estimate,
   steps: number,
 ): number {
-  const question = { dimension, steps, failureProbability, guess };
+  const question = { dimension, steps, failureProbability, guess: guess !== undefined };
   const factor = method.factor(question);
   if (!bidiagonal || sigma === 0) return factor;
   return Math.min(factor, characteristicFactor(question, bidiagonal.alphas, bidiagonal.betas, sigma, roundoff));

@@ -17,7 +17,7 @@ export interface Ending {
   error: number;
   /** Whether sigma has settled to rtol, or to roundoff where that is larger. */
   settled: boolean;
-  /** upper/lower − 1, and the least that rounding leaves of it. */
+  /** upper/lower − 1 where a bracket was asked for, and the least that rounding leaves of it. */
   width: number;
   leastWidth: number;
 }

@@ -74,7 +74,11 @@ export const KRYLOV = [
   ":beta",
 ] as const;
 
+const known = new Map<Fields, { size: number; of: Map<string, number> }>();
+
 function offsets(fields: Fields): { size: number; of: Map<string, number> } {
+  const found = known.get(fields);
+  if (found) return found;
   const of = new Map<string, number>();
   let size = 0;
   for (const field of fields) {
@@ -83,7 +87,9 @@ function offsets(fields: Fields): { size: number; of: Map<string, number> } {
     of.set(field, size);
     size += width;
   }
-  return { size: Math.ceil(size / 8) * 8, of };
+  const layout = { size: Math.ceil(size / 8) * 8, of };
+  known.set(fields, layout);
+  return layout;
 }
 
 export function structSize(fields: Fields): number {
