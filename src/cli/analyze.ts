@@ -20,6 +20,7 @@ import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
 import type { Runtime } from "../runtime.js";
 import { type AnalyzeSettings, readSettings } from "./analyzeSettings.js";
+import { showDownloads } from "./downloads.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";
 import type { CommandLine } from "./flags.js";
@@ -28,7 +29,7 @@ import { readReport, readText, readTokens } from "./input.js";
 import type { IO } from "./io.js";
 import { networkOptions } from "./network.js";
 import type { Pool } from "./pool.js";
-import { createProgress } from "./progress.js";
+import { createProgress, type Progress } from "./progress.js";
 import { defaultText } from "./text.js";
 import { UsageError } from "./usage.js";
 
@@ -43,18 +44,20 @@ export async function analyze(line: CommandLine, io: IO, engine: Engine): Promis
   if (out !== undefined) await checkWritable(out, reportFiles);
   const resume = settings.resume ? await readUnfinished(out!, io) : undefined;
 
+  const progress = createProgress(io.stderr, io.now);
   const runtime = await engine.createRuntime({ device: settings.device, dtype: settings.dtype });
   try {
-    const model = await openModel(settings, runtime, io, engine);
+    const model = await openModel(settings, runtime, progress, io, engine);
     try {
       const options = { ...input, ...sweepSettings(settings, model.config), runtime, resume, signal: io.signal };
-      const report = await measure(model, options, settings, io, engine);
+      const report = await measure(model, options, settings, progress, io, engine);
       await deliver(report, settings, io);
       return judge(report, limits, io);
     } finally {
       model.dispose();
     }
   } finally {
+    progress.clear();
     runtime.dispose();
   }
 }
@@ -72,9 +75,25 @@ async function readInput({ text, tokens }: AnalyzeSettings): Promise<{ text: str
   return { text: text === undefined ? defaultText : await readText(text) };
 }
 
-async function openModel({ source, seed }: AnalyzeSettings, runtime: Runtime, io: IO, engine: Engine): Promise<Model> {
+async function openModel(
+  { source, seed }: AnalyzeSettings,
+  runtime: Runtime,
+  progress: Progress,
+  io: IO,
+  engine: Engine,
+): Promise<Model> {
   if (source === "random:gpt2") return engine.randomModel("gpt2", { runtime, seed });
-  return engine.loadModel(source, { runtime, signal: io.signal, ...networkOptions(io) });
+  const warn = (message: string) => {
+    progress.clear();
+    io.stderr.write(message);
+  };
+  const network = networkOptions({ env: io.env, stderr: { write: warn } });
+  return engine.loadModel(source, {
+    runtime,
+    signal: io.signal,
+    onProgress: showDownloads(progress, io.now),
+    ...network,
+  });
 }
 
 /** The settings, held against what this model has. */
@@ -110,10 +129,10 @@ async function measure(
   model: Model,
   options: SweepOptions & { runtime: Runtime },
   settings: AnalyzeSettings,
+  progress: Progress,
   io: IO,
   engine: Engine,
 ): Promise<Report> {
-  const progress = createProgress(io.stderr, io.now);
   const rows: Row[] = [];
   let provenance: Provenance | undefined;
   let tokensLeft = 0;
@@ -123,6 +142,7 @@ async function measure(
     if (event.type === "start") {
       ({ provenance } = event);
       tokensLeft = plannedTokens(provenance) - keptTokens(options.resume);
+      progress.clear();
       if (!settings.json) io.stdout.write(`${formatHeader(settings.heads)}\n`);
       progress.show(0, `layer ${provenance.options.layers[0]}`);
       return;

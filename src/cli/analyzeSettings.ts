@@ -1,5 +1,5 @@
 // What `howsmooth analyze` was asked for, from its command line.
-import { analyze } from "./commands.js";
+import { analyze, randomModels } from "./commands.js";
 import type { CommandLine } from "./flags.js";
 import { suggestion, UsageError } from "./usage.js";
 
@@ -27,15 +27,13 @@ export interface AnalyzeSettings {
   failGrowth?: number;
 }
 
-const randomModels = ["random:gpt2"];
-
 /** @throws UsageError */
 export function readSettings(line: CommandLine): AnalyzeSettings {
   const fail = (message: string): never => {
     throw new UsageError(message, analyze.name);
   };
   const [source, ...rest] = line.operands;
-  if (!source) fail("which model? Give a folder or random:gpt2");
+  if (!source) fail("which model? Give a folder, owner/name of the hub, a URL, tiny or random:gpt2");
   if (rest.length > 0) fail(`expected one model, got ${rest.length} more: ${rest.join(" ")}`);
   if (source.startsWith("random:") && !randomModels.includes(source)) {
     fail(`unknown random model ${source}${suggestion(source, randomModels) || `; known: ${randomModels.join(", ")}`}`);

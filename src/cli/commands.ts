@@ -23,6 +23,9 @@ const device: Record<string, Flag> = {
   dtype: { value: "f32|f64", help: "arithmetic (default f32)" },
 };
 
+/** With generated weights. */
+export const randomModels = ["random:gpt2"];
+
 const help: Record<string, Flag> = { help: { help: "show this help" } };
 
 export const analyze: Command = {
@@ -52,7 +55,19 @@ export const analyze: Command = {
   },
   later: [],
   notes: [
-    "<model> is a folder with config.json and *.safetensors, or random:gpt2, a GPT-2 with random weights.",
+    [
+      "<model> is one of",
+      "  a folder               with config.json and *.safetensors",
+      "  tiny                   the small trained GPT-2 that comes with howsmooth",
+      `  ${randomModels.join("|").replaceAll("|random:", "|").padEnd(23)}random weights, as before training`,
+      "  owner/name[@revision]  a model of the Hugging Face hub; of it, only what is needed is fetched",
+      "  http(s)://...          such a folder on a server",
+      "",
+      "Environment, for models of the hub and of servers:",
+      "  HF_ENDPOINT            the hub's address (default https://huggingface.co)",
+      "  HF_TOKEN               a token for models that are not public",
+      "  HOWSMOOTH_CACHE        the folder that keeps what was fetched (default ~/.cache/howsmooth)",
+    ].join("\n"),
     "LIST is comma-separated integers and ranges from:to or from:to:step, both ends included: 8,32,64 or 2:100:2.",
     "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 beyond --fail-above or --fail-growth,\n130 interrupted;\n" +
       "with --out an interrupted run leaves a report of the rows so far, marked as incomplete.",

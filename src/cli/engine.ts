@@ -1,13 +1,13 @@
 // What the command needs of the library, so that tests can give it a model that lives in memory.
 import type { Measure } from "../analysis/measureRow.js";
-import type { SourceOptions } from "../models/index.js";
+import type { LoadOptions } from "../models/index.js";
 import type { Model } from "../models/model.js";
 import type { Runtime } from "../runtime.js";
 import type { Pool } from "./pool.js";
 
 export interface Engine {
   createRuntime(options: { device?: "auto" | "wasm" | "webgpu"; dtype?: "f32" | "f64" }): Promise<Runtime>;
-  loadModel(source: string, options: SourceOptions & { runtime: Runtime; signal: AbortSignal }): Promise<Model>;
+  loadModel(source: string, options: LoadOptions): Promise<Model>;
   randomModel(architecture: "gpt2", options: { runtime: Runtime; seed: number }): Model | Promise<Model>;
   measure: Measure;
   /** Workers that measure in place of `measure`. */

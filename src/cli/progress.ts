@@ -5,25 +5,31 @@ import type { Output } from "./io.js";
 export interface Progress {
   /** `fraction` of the work is done; `label` says what was last. */
   show(fraction: number, label: string): void;
+  /** A line without a bar, in its place. */
+  say(label: string): void;
   /** Takes the bar away; the next `show` draws it again. */
   clear(): void;
 }
 
 const barWidth = 24;
 
-/** Draws on `stream` if that is a terminal, and does nothing otherwise. */
+/** Draws on `stream` if that is a terminal, and does nothing otherwise. The time left counts from the first `show`. */
 export function createProgress(stream: Output, now: () => number): Progress {
-  if (!stream.isTTY) return { show() {}, clear() {} };
-  const start = now();
+  if (!stream.isTTY) return { show() {}, say() {}, clear() {} };
+  let start: number | undefined;
   let drawn = false;
+  const draw = (line: string) => {
+    stream.write(`\r\x1b[K${line.slice(0, (stream.columns || 80) - 1)}`);
+    drawn = true;
+  };
   return {
+    say: draw,
     show(fraction, label) {
+      start ??= now();
       const filled = Math.round(barWidth * fraction);
       const bar = "=".repeat(filled) + " ".repeat(barWidth - filled);
       const left = fraction > 0 ? `  ${formatDuration(((now() - start) * (1 - fraction)) / fraction)} left` : "";
-      const line = `[${bar}] ${String(Math.floor(100 * fraction)).padStart(3)} %  ${label}${left}`;
-      stream.write(`\r\x1b[K${line.slice(0, (stream.columns || 80) - 1)}`);
-      drawn = true;
+      draw(`[${bar}] ${String(Math.floor(100 * fraction)).padStart(3)} %  ${label}${left}`);
     },
     clear() {
       if (drawn) stream.write("\r\x1b[K");

@@ -80,7 +80,9 @@ async function resolvePath(path: string): Promise<FileSource | HubId | { url: Pa
   if (hubId) return hubId;
   if (!folders)
     throw new ModelError(`${path}: folders can be read in Node, Deno and Bun; here, pass the files themselves`);
-  const hint = looksLikePath ? "" : '; a model of the hub is named "owner/name"';
+  const hint = looksLikePath
+    ? ""
+    : "; give a folder with config.json, owner/name for a model of the hub, or, on the command line, random:gpt2 or tiny";
   throw new ModelError(`${path}: no such folder${hint}`, path);
 }
 

@@ -15,7 +15,7 @@ async function hub(): Promise<TestServer> {
   return serve(Object.fromEntries(Object.entries(files).map(([name, content]) => [`${base}/${name}`, content])));
 }
 
-async function analyze(env: Record<string, string>, model = "owner/name") {
+async function analyze(env: Record<string, string>, model = "owner/name", isTTY = false) {
   const tokens = join(await temporaryFolder(), "tokens.json");
   const { writeFile } = await import("node:fs/promises");
   await writeFile(tokens, "[0, 3, 1, 4, 2, 2, 1, 0]");
@@ -23,6 +23,7 @@ async function analyze(env: Record<string, string>, model = "owner/name") {
   return howsmooth(["analyze", model, "--tokens", tokens, "--layers", "1", "--lengths", "4", "--samples", "1"], {
     using,
     env,
+    isTTY,
   });
 }
 
@@ -42,6 +43,18 @@ describe("a model of the hub", () => {
     const url = `${server.url}/${base}`;
     expect((await analyze(env, url)).code).toBe(0);
     expect(server.log.every(({ range }) => range?.[0] === 0)).toBe(true);
+  });
+
+  it("is seen coming on a terminal, on a line that is gone before anything else is written", async () => {
+    const server = await hub();
+    const env = { HF_ENDPOINT: server.url, HOWSMOOTH_CACHE: await temporaryFolder() };
+    const { code, stderr } = await analyze(env, "owner/name", true);
+    expect(code).toBe(0);
+    const lines = stderr.split("\r\x1b[K");
+    expect(lines[1]).toMatch(/^fetching config\.json: \d+ B of \d+ B$/);
+    expect(lines.at(-1)).toBe("");
+    const missing = await analyze({ ...env, HF_ENDPOINT: `${server.url}/nowhere` }, "owner/name", true);
+    expect(missing.stderr.split("\r\x1b[K").at(-1)).toMatch(/^howsmooth: owner\/name: no such folder, and no model/);
   });
 
   it("that changes is fetched again", async () => {

@@ -22,6 +22,15 @@ describe("howsmooth", () => {
     expect((await howsmooth("info -h")).stdout).toContain("--device");
   });
 
+  it("analyze --help names every source of a model, and what the environment says", async () => {
+    const { stdout } = await howsmooth("analyze --help");
+    for (const source of ["a folder", "tiny", "random:gpt2", "owner/name[@revision]", "http(s)://"]) {
+      expect(stdout).toContain(`  ${source}`);
+    }
+    for (const name of ["HF_ENDPOINT", "HF_TOKEN", "HOWSMOOTH_CACHE"]) expect(stdout).toContain(`  ${name}`);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
+  });
+
   it("--version prints the version", async () => {
     expect(await howsmooth("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
   });

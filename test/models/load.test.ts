@@ -116,7 +116,10 @@ describe("sources", () => {
   it.each([
     ["./no-such-folder", /^\.\/no-such-folder: no such folder$/],
     ["/no/such/folder", /no such folder/],
-    ["nowhere", /^nowhere: no such folder; a model of the hub is named "owner\/name"$/],
+    [
+      "nowhere",
+      /^nowhere: no such folder; give a folder with config\.json, owner\/name for a model of the hub, or, .* tiny$/,
+    ],
     [new URL("file:///no/such/folder"), /^\/no\/such\/folder: no such folder$/],
   ])("refuses %s", async (source, message) => {
     expect((await refusal(source)).message).toMatch(message);
