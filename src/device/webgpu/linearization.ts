@@ -9,18 +9,9 @@ import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Batch } from "./batch.js";
 import { denseBlockNorms, denseRows, entryNorms } from "./denseRows.js";
 import type { Gpu } from "./gpu.js";
-import type { Kernel } from "./kernel.js";
 import { KRYLOV_KERNELS, WebGpuKrylovSpace } from "./krylov.js";
 import { type Region, range, type View, write } from "./memory.js";
-import {
-  FORWARD_KERNELS,
-  GRADIENT_KERNELS,
-  JVP_KERNELS,
-  PATTERN_KERNELS,
-  PROBABILITY_KERNELS,
-  Primal,
-  VJP_KERNELS,
-} from "./primal.js";
+import { kernelsFor, Primal } from "./primal.js";
 import type { LayerSizes, LayerWeights } from "./weights.js";
 
 /** For `norm(2)`, which has no status to report that its steps ran out. */
@@ -67,7 +58,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
 
   /** @throws RangeError where the scores or the output overflow f32; then `owner.release` is the caller's to call */
   static async create(gpu: Gpu, sizes: LayerSizes, weights: LayerWeights, input: Tensor, owner: Owner) {
-    await gpu.prepare(FORWARD_KERNELS);
+    await gpu.prepare(kernelsFor("forward", sizes.kind));
     const region = gpu.region();
     try {
       const primal = new Primal(region, sizes, weights, input);
@@ -98,24 +89,20 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
   async jvp(u: TensorLike): Promise<Tensor> {
     const { data } = checkTensor("u", u, this.inShape);
     const { domain, range: to } = this.#primal;
-    return this.#apply(JVP_KERNELS, domain, data, to, this.outShape, (batch) =>
-      this.#primal.recordJvp(batch, domain, to),
-    );
+    return this.#apply("jvp", domain, data, to, this.outShape, (batch) => this.#primal.recordJvp(batch, domain, to));
   }
 
   async vjp(v: TensorLike): Promise<Tensor> {
     const { data } = checkTensor("v", v, this.outShape);
     const { domain, range: from } = this.#primal;
-    return this.#apply(VJP_KERNELS, from, data, domain, this.inShape, (batch) =>
-      this.#primal.recordVjp(batch, from, domain),
-    );
+    return this.#apply("vjp", from, data, domain, this.inShape, (batch) => this.#primal.recordVjp(batch, from, domain));
   }
 
   /** Row by row: see denseRows.ts. */
   async toDense(): Promise<Tensor> {
     const { n, sizes } = this.#primal;
     const shape = [n * sizes.dOut, n * sizes.dIn];
-    await this.#prepare(VJP_KERNELS);
+    await this.#prepare("vjp");
     const data = new Float32Array(shape[0] * shape[1]);
     return this.#held(async () => {
       for await (const rows of denseRows(this.#gpu, this.#primal, 0, shape[0]))
@@ -131,7 +118,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     if (order !== 1 && order !== Number.POSITIVE_INFINITY && order !== "fro") {
       throw wrongValue("order", '1, 2, Infinity or "fro"', order);
     }
-    await this.#prepare(VJP_KERNELS);
+    await this.#prepare("vjp");
     this.#entryNorms ??= this.#held(() => entryNorms(this.#gpu, this.#primal));
     const { one, infinity, frobenius } = await this.#entryNorms;
     return order === 1 ? one : order === "fro" ? frobenius : infinity;
@@ -140,7 +127,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
   async blockNorms(options: BlockNormOptions = {}): Promise<Tensor> {
     this.#throwIfDisposed();
     const { n } = this.#primal;
-    await this.#prepare(VJP_KERNELS);
+    await this.#prepare("vjp");
     return this.#held(async () =>
       tensor(await denseBlockNorms(this.#gpu, this.#primal, this.#roundoff, options), [n, n]),
     );
@@ -149,7 +136,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
   async gradient(u: TensorLike, v: TensorLike): Promise<Tensor> {
     const right = checkTensor("u", u, this.inShape);
     const left = checkTensor("v", v, this.outShape);
-    await this.#prepare(GRADIENT_KERNELS);
+    await this.#prepare("gradient");
     const { domain, range: from } = this.#primal;
     const work = this.#gpu.region();
     try {
@@ -167,9 +154,10 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
 
   async krylov(options: KrylovOptions): Promise<KrylovSpace> {
     this.#throwIfDisposed();
+    const { kind } = this.#primal.sizes;
     this.#users++;
     try {
-      await this.#gpu.prepare([...JVP_KERNELS, ...VJP_KERNELS, ...KRYLOV_KERNELS]);
+      await this.#gpu.prepare([...kernelsFor("jvp", kind), ...kernelsFor("vjp", kind), ...KRYLOV_KERNELS]);
       return new WebGpuKrylovSpace(this.#gpu, this.#primal, options, this.#roundoff, () => this.#free());
     } catch (error) {
       this.#free();
@@ -181,7 +169,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
   async patternDirection(): Promise<Float64Array> {
     this.#throwIfDisposed();
     const { n } = this.#primal;
-    await this.#prepare(PATTERN_KERNELS);
+    await this.#prepare("patterns");
     const work = this.#gpu.region();
     try {
       const queries = work.upload(new Float32Array(n).fill(1), "a vector");
@@ -218,7 +206,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     this.#throwIfDisposed();
     const { n, sizes } = this.#primal;
     const data = new Float32Array(sizes.heads * n * n);
-    await this.#prepare(PROBABILITY_KERNELS);
+    await this.#prepare("probabilities");
     const atOnce = Math.min(n, 65535, Math.max(1, Math.floor(2 ** 24 / n)));
     const work = this.#gpu.region();
     try {
@@ -245,23 +233,23 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
   }
 
   async #apply(
-    kernels: readonly Kernel[],
+    work: "jvp" | "vjp",
     from: View,
     data: Float32Array | Float64Array,
     to: View,
     shape: number[],
     record: (batch: Batch) => void,
   ): Promise<Tensor> {
-    await this.#prepare(kernels);
+    await this.#prepare(work);
     write(this.#gpu.device, from, data);
     const [result] = await this.#gpu.run(record, [to]);
     checkFinite("a product with the Jacobian", result, shape);
     return tensor(result, [...shape]);
   }
 
-  async #prepare(kernels: readonly Kernel[]): Promise<void> {
+  async #prepare(work: Parameters<typeof kernelsFor>[0]): Promise<void> {
     this.#throwIfDisposed();
-    await this.#gpu.prepare(kernels);
+    await this.#gpu.prepare(kernelsFor(work, this.#primal.sizes.kind));
     this.#throwIfDisposed();
   }
 

@@ -9,7 +9,7 @@ import { MASK_FUNCTIONS } from "./mask.js";
 export const COLUMNS = 64;
 
 /** Sizes of every pass; `channels` is the width of a row of queries, keys and values side by side. */
-export const SIZES = ["n", "tiles", "byEntry", "heads", "kvHeads", "dHead", "dValue", "channels"];
+export const SIZES = ["n", "tiles", "byEntry", "heads", "kvHeads", "dHead", "dValue", "channels", "scaleBits"];
 
 /** Where entry (row, channel c) of a head's matrix is, and how many channels it has. */
 const MATRICES = {
@@ -25,13 +25,19 @@ const MATRICES = {
 
 export type Matrix = keyof typeof MATRICES;
 
-/** Σ_c of a matrix of the queries' side times one of the keys' side, added to one of the tiles of scores. */
+/**
+ * A tile of scores, or a part of one: factor times the sum over channels of q·k for matrices (q, k) of the queries' and
+ * the keys' side, of (q − k)² as "distance", or of (q − k)(dq − dk) as "differences" with the pair `and`.
+ */
 export interface Product {
   readonly of: readonly [query: Matrix, key: Matrix];
+  readonly and?: readonly [query: Matrix, key: Matrix];
+  /** Default "inner". */
+  readonly as?: "inner" | "distance" | "differences";
   readonly into: 0 | 1 | 2 | 3;
+  /** WGSL, default 1; the same for all parts of a tile. */
+  readonly factor?: string;
 }
-
-export const SCORE: Product = { of: ["query", "key"], into: 0 };
 
 export interface Pass {
   readonly name: string;
@@ -48,12 +54,12 @@ export interface Pass {
   readonly operands: readonly Matrix[];
   /** Columns of the result, in WGSL. */
   readonly columns: string;
-  /** WGSL that stores `sum` for (row, c) of head or group z; `weightSum` is the row's sum of the first weights. */
+  /** WGSL that stores `sum` for (row, c) of head or group z; `weightSums` holds the row's sum of each of the weights. */
   readonly store: string;
 }
 
 export function kernelOf({ name, buffers, rows, over, products, weights, operands, columns, store }: Pass): Kernel {
-  const matrices = [...products.flatMap(({ of }) => of), ...operands];
+  const matrices = [...products.flatMap(({ of, and = [] }) => [...of, ...and]), ...operands];
   const grouped = "(size.heads / size.kvHeads)";
   const ofGroup = `vec2u(group.z * ${grouped}, (group.z + 1u) * ${grouped})`;
   const own = rows === "query" ? "vec2u(group.z, group.z + 1u)" : ofGroup;
@@ -68,9 +74,9 @@ ${MASK_FUNCTIONS}
 ${PROBABILITY}
 ${loaders(matrices)}
 ${weights.map((_, w) => `var<workgroup> weight${w}: array<vec4f, 256>;`).join("\n")}
-var<workgroup> weightSums: array<f32, 32>;
+var<workgroup> rowSums: array<vec2f, 32>;
 
-fn store(row: u32, c: u32, sum: f32, weightSum: f32, z: u32) {
+fn store(row: u32, c: u32, sum: f32, weightSums: vec2f, z: u32) {
   if (row >= size.n || c >= ${columns}) { return; }
   ${store}
 }
@@ -83,7 +89,7 @@ fn kernel(group: vec3u, lane: u32) {
   let ty = lane / 8u;
   let tx = lane % 8u;
 ${lines(8, (at) => `  var sum${at} = vec4f(0.0);`)}
-  var weightSum = 0.0;
+  var rowSum = vec2f(0.0);
   for (var head = heads.x; head < heads.y; head++) {
     for (var tile = span.x; tile < span.y; tile++) {
       if (!tileHasPairs(${rows === "query" ? "group.x, tile" : "tile, group.x"})) { continue; }
@@ -92,17 +98,19 @@ ${scores(products, rows)}
 ${weigh(products, weights, rows)}
       workgroupBarrier();
       if (lane < 32u) {
-        for (var e = 0u; e < 32u; e++) { weightSum += weight0[e * 8u + lane / 4u][lane % 4u]; }
+        for (var e = 0u; e < 32u; e++) {
+${weights.map((_, w) => `          rowSum[${w}] += weight${w}[e * 8u + lane / 4u][lane % 4u];`).join("\n")}
+        }
       }
 ${operands.map(addWeighted).join("\n")}
     }
   }
-  if (lane < 32u) { weightSums[lane] = weightSum; }
+  if (lane < 32u) { rowSums[lane] = rowSum; }
   workgroupBarrier();
   var sums = array<vec4f, 8>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
   for (var at = 0u; at < 32u; at++) {
     let r = 4u * ty + at / 8u;
-    store(row + r, firstColumn + 8u * tx + at % 8u, sums[at / 4u][at % 4u], weightSums[r], group.z);
+    store(row + r, firstColumn + 8u * tx + at % 8u, sums[at / 4u][at % 4u], rowSums[r], group.z);
   }
 }`,
   };
@@ -126,6 +134,7 @@ fn ${matrix}(row: u32, c: u32, head: u32) -> f32 {
 }`,
   );
   return `
+fn scale() -> f32 { return bitcast<f32>(size.scaleBits); }
 fn keysFrom(head: u32) -> u32 { return (size.heads + head * size.kvHeads / size.heads) * size.dHead; }
 fn valuesFrom(head: u32) -> u32 {
   return (size.heads + size.kvHeads) * size.dHead + head * size.kvHeads / size.heads * size.dValue;
@@ -142,28 +151,38 @@ ${tiles.map((s) => lines(4, (r) => `      var score${s}${r} = vec4f(0.0);`)).joi
 ${products.map((product) => addProduct(product, rows)).join("\n")}`;
 }
 
-function addProduct({ of, into }: Product, rows: "query" | "key"): string {
-  const [left, right] = rows === "query" ? of : [of[1], of[0]];
+/** WGSL of what a tile of scores is to be multiplied with, after its parts are added up. */
+export function factorOf(products: readonly Product[], tile: number): string {
+  return products.find(({ into }) => into === tile)?.factor ?? "1.0";
+}
+
+/** Reads slabs of both sides' matrices, as many channels at a time as fit, and adds up what they give. */
+function addProduct({ of, and, as = "inner", into }: Product, rows: "query" | "key"): string {
+  const pairs = and ? [of, and] : [of];
+  const depth = 16 / pairs.length;
+  const parts = rows === "query" ? pairs.flat() : pairs.flatMap(([query, key]) => [key, query]);
+  const size = depth * 8;
+  const added = {
+    inner: (r: number) => `part0[${r}] * part1`,
+    distance: (r: number) => `(part0[${r}] - part1) * (part0[${r}] - part1)`,
+    differences: (r: number) => `(part0[${r}] - part1) * (part2[${r}] - part3)`,
+  }[as];
   return `
-      for (var first = 0u; first < ${MATRICES[left].width}; first += 16u) {
-        for (var part = 0u; part < 2u; part++) {
-          let at = lane + 64u * part;
-          let c = first + at % 16u;
-          let offset = at / 16u * 4u;
-          var fromRows = vec4f(0.0);
-          var fromColumns = vec4f(0.0);
+      for (var first = 0u; first < ${MATRICES[of[0]].width}; first += ${depth}u) {
+        for (var at = lane; at < ${size}u; at += 64u) {
+          let c = first + at % ${depth}u;
+          let offset = at / ${depth}u * 4u;
+          let to = at % ${depth}u * 8u + at / ${depth}u;
+${parts.map((_, part) => `          var four${part} = vec4f(0.0);`).join("\n")}
           for (var e = 0u; e < 4u; e++) {
-            fromRows[e] = ${left}(row + offset + e, c, head);
-            fromColumns[e] = ${right}(column + offset + e, c, head);
+${parts.map((matrix, part) => `            four${part}[e] = ${matrix}(${part % 2 ? "column" : "row"} + offset + e, c, head);`).join("\n")}
           }
-          slab[at % 16u * 8u + at / 16u] = fromRows;
-          slab[128u + at % 16u * 8u + at / 16u] = fromColumns;
+${parts.map((_, part) => `          slab[${part * size}u + to] = four${part};`).join("\n")}
         }
         workgroupBarrier();
-        for (var c = 0u; c < 16u; c++) {
-          let a = slab[c * 8u + ty];
-          let b = slab[128u + c * 8u + tx];
-${lines(4, (r) => `          score${into}${r} += a[${r}] * b;`)}
+        for (var c = 0u; c < ${depth}u; c++) {
+${parts.map((_, part) => `          let part${part} = slab[${part * size}u + c * 8u + ${part % 2 ? "tx" : "ty"}];`).join("\n")}
+${lines(4, (r) => `          score${into}${r} += ${added(r)};`)}
         }
         workgroupBarrier();
       }`;
@@ -181,7 +200,7 @@ ${weights.map((_, w) => `        var w${w} = vec4f(0.0);`).join("\n")}
         for (var r = 0u; r < 4u; r++) {
           let i = ${i};
           let j = ${j};
-${tiles.map((s) => `          let s${s} = turned${s}[r];`).join("\n")}
+${tiles.map((s) => `          let s${s} = ${factorOf(products, s)} * turned${s}[r];`).join("\n")}
           let p = probability(i, j, head, s0);
 ${weights.map((weight, w) => `          w${w}[r] = ${weight};`).join("\n")}
         }

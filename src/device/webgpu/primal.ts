@@ -5,42 +5,28 @@ import type { Batch } from "./batch.js";
 import { MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
 import type { Kernel } from "./kernel.js";
 import { packMask, TILE } from "./mask.js";
-import { type Region, type View, write } from "./memory.js";
+import { bitsOf, type Region, type View, write } from "./memory.js";
 import { COLUMNS } from "./pass.js";
-import {
-  ATTEND,
-  ATTEND_TANGENT,
-  CURVATURE_MEAN,
-  GRADIENT_MEAN,
-  KEY_GRADIENT,
-  KEY_SECOND,
-  MEAN_GRADIENT,
-  PROBABILITIES,
-  QUERY_GRADIENT,
-  QUERY_SECOND,
-  ROTATE,
-  STATISTICS,
-  SUM_PATTERNS,
-  SUM_TRANSPOSED_PATTERNS,
-  VALUE_GRADIENT,
-  VALUE_SECOND,
-} from "./passes.js";
+import { attentionPasses, type Kind, type Passes } from "./passes.js";
+import { MEAN_GRADIENT, ROTATE } from "./rowKernels.js";
 import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
 
 const MAPS = [MULTIPLY, MULTIPLY_TRANSPOSED, ROTATE];
-export const FORWARD_KERNELS: readonly Kernel[] = [...MAPS, STATISTICS, ATTEND];
-export const JVP_KERNELS: readonly Kernel[] = [...MAPS, ATTEND_TANGENT];
-export const VJP_KERNELS: readonly Kernel[] = [...MAPS, MEAN_GRADIENT, QUERY_GRADIENT, KEY_GRADIENT, VALUE_GRADIENT];
-export const GRADIENT_KERNELS: readonly Kernel[] = [
-  ...JVP_KERNELS,
-  CURVATURE_MEAN,
-  GRADIENT_MEAN,
-  QUERY_SECOND,
-  KEY_SECOND,
-  VALUE_SECOND,
-];
-export const PATTERN_KERNELS: readonly Kernel[] = [SUM_PATTERNS, SUM_TRANSPOSED_PATTERNS];
-export const PROBABILITY_KERNELS: readonly Kernel[] = [PROBABILITIES];
+
+/** What each kind of work needs to be prepared. */
+export function kernelsFor(work: "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probabilities", kind: Kind) {
+  const passes = attentionPasses(kind);
+  const { querySecond, keySecond, valueSecond, gradientMean, curvatureMean } = passes;
+  const kernels: Record<typeof work, Kernel[]> = {
+    forward: [...MAPS, passes.statistics, passes.attend],
+    jvp: [...MAPS, passes.attendTangent],
+    vjp: [...MAPS, MEAN_GRADIENT, passes.queryGradient, passes.keyGradient, passes.valueGradient],
+    gradient: [...MAPS, passes.attendTangent, gradientMean, curvatureMean, querySecond, keySecond, valueSecond],
+    patterns: [passes.sumPatterns, passes.sumTransposedPatterns],
+    probabilities: [passes.probabilities],
+  };
+  return kernels[work];
+}
 
 /** Work space of a gradient. */
 export interface GradientSpace {
@@ -59,6 +45,7 @@ export class Primal {
   /** Work space: a vector of the domain and of the range. */
   readonly domain: View;
   readonly range: View;
+  readonly #passes: Passes;
   readonly #weights: LayerWeights;
   readonly #scalars: Record<string, number>;
   readonly #mask: View;
@@ -81,8 +68,11 @@ export class Primal {
     this.inShape = [n, dIn];
     this.outShape = [n, dOut];
     this.sizes = sizes;
+    this.#passes = attentionPasses(sizes.kind);
     this.#weights = weights;
-    this.#scalars = { n, tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0, heads, kvHeads, dHead, dValue, channels };
+    const ofMask = { tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0 };
+    const scaleBits = bitsOf(weights.scale);
+    this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, scaleBits };
     this.#mask = region.upload(mask.words, "the mask");
     if (frequencies) this.#angles = region.upload(rotations(n, frequencies), "the rotations");
     this.#qkv = region.words(n * channels, kept);
@@ -100,8 +90,8 @@ export class Primal {
   recordForward(batch: Batch): void {
     const { heads } = this.sizes;
     this.#project(batch, this.domain, this.#qkv, this.#weights.bias);
-    this.#pass(batch, STATISTICS, 1, heads, { statistics: this.statistics });
-    this.#pass(batch, ATTEND, this.sizes.dValue, heads, { output: this.#output });
+    this.#pass(batch, this.#passes.statistics, 1, heads, { statistics: this.statistics });
+    this.#pass(batch, this.#passes.attend, this.sizes.dValue, heads, { output: this.#output });
     if (this.#weights.output) this.#mapOutput(batch, this.#output, this.range, this.#weights.outputBias);
     else batch.copy(this.#output, this.range);
   }
@@ -111,7 +101,7 @@ export class Primal {
     const outputTangent = this.#weights.output ? this.#heads : to;
     this.#project(batch, from, this.#channels);
     const views = { tangent: this.#channels, output: this.#output, outputTangent, mean: this.#mean };
-    this.#pass(batch, ATTEND_TANGENT, this.sizes.dValue, this.sizes.heads, views);
+    this.#pass(batch, this.#passes.attendTangent, this.sizes.dValue, this.sizes.heads, views);
     if (this.#weights.output) this.#mapOutput(batch, outputTangent, to);
   }
 
@@ -121,9 +111,9 @@ export class Primal {
     const gradient = this.#recordOutputGradient(batch, from);
     const views = { gradient, mean: this.#mean, back: this.#channels };
     batch.dispatch(MEAN_GRADIENT, [Math.ceil(this.n / 64), heads], { ...views, output: this.#output }, this.#scalars);
-    this.#pass(batch, QUERY_GRADIENT, dHead, heads, views);
-    this.#pass(batch, KEY_GRADIENT, dHead, kvHeads, views);
-    this.#pass(batch, VALUE_GRADIENT, dValue, kvHeads, views);
+    this.#pass(batch, this.#passes.queryGradient, dHead, heads, views);
+    this.#pass(batch, this.#passes.keyGradient, dHead, kvHeads, views);
+    this.#pass(batch, this.#passes.valueGradient, dValue, kvHeads, views);
     this.#projectBack(batch, this.#channels, to);
   }
 
@@ -134,14 +124,14 @@ export class Primal {
     const tangent = this.#channels;
     this.#project(batch, u, tangent);
     const output = this.#output;
-    this.#pass(batch, ATTEND_TANGENT, dValue, heads, { tangent, output, outputTangent, mean: terms });
+    this.#pass(batch, this.#passes.attendTangent, dValue, heads, { tangent, output, outputTangent, mean: terms });
     const gradient = this.#recordOutputGradient(batch, v);
-    this.#pass(batch, GRADIENT_MEAN, 1, heads, { gradient, terms });
-    this.#pass(batch, CURVATURE_MEAN, 1, heads, { tangent, gradient, terms });
+    this.#pass(batch, this.#passes.gradientMean, 1, heads, { gradient, terms });
+    this.#pass(batch, this.#passes.curvatureMean, 1, heads, { tangent, gradient, terms });
     const views = { tangent, gradient, terms, back };
-    this.#pass(batch, QUERY_SECOND, dHead, heads, views);
-    this.#pass(batch, KEY_SECOND, dHead, kvHeads, views);
-    this.#pass(batch, VALUE_SECOND, dValue, kvHeads, views);
+    this.#pass(batch, this.#passes.querySecond, dHead, heads, views);
+    this.#pass(batch, this.#passes.keySecond, dHead, kvHeads, views);
+    this.#pass(batch, this.#passes.valueSecond, dValue, kvHeads, views);
     this.#projectBack(batch, back, to);
   }
 
@@ -157,7 +147,7 @@ export class Primal {
 
   /** to = Σ_h P_h from, or Σ_h P_hᵀ from, of vectors [n]. */
   recordPatterns(batch: Batch, transposed: boolean, from: View, to: View): void {
-    const kernel = transposed ? SUM_TRANSPOSED_PATTERNS : SUM_PATTERNS;
+    const kernel = transposed ? this.#passes.sumTransposedPatterns : this.#passes.sumPatterns;
     this.#pass(batch, kernel, 1, 1, { vector: from, result: to });
   }
 
@@ -165,7 +155,7 @@ export class Primal {
   recordProbabilities(batch: Batch, head: number, first: number, count: number, to: View): void {
     const views = { mask: this.#mask, qkv: this.#qkv, statistics: this.statistics, rows: to };
     const sizes = { ...this.#scalars, head, first };
-    batch.dispatch(PROBABILITIES, [Math.ceil(this.n / 64), count], views, sizes);
+    batch.dispatch(this.#passes.probabilities, [Math.ceil(this.n / 64), count], views, sizes);
   }
 
   #pass(batch: Batch, kernel: Kernel, columns: number, heads: number, views: Record<string, View>): void {

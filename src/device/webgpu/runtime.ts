@@ -33,9 +33,6 @@ export class WebGpuRuntime implements Runtime {
 
   attention(spec: AttentionSpec): Attention {
     const resolved = resolveSpec(spec);
-    if (resolved.kind === "l2") {
-      throw new RangeError('"spec.kind": "l2" is not available on WebGPU in this version; use device "wasm"');
-    }
     return this.#make((region) => {
       const weights = uploadWeights(region, resolved);
       return new WebGpuAttention(this.gpu, region, withoutWeights(resolved), weights, region.ready());

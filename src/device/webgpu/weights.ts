@@ -7,7 +7,9 @@ import { type Region, range, type View } from "./memory.js";
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
 
 export interface LayerWeights {
-  /** Of queries, keys and values, [channels, dIn]; the scale is in the queries'. */
+  /** What is not in the queries' weights already: 1, but for l2. */
+  readonly scale: number;
+  /** Of queries, keys and values, [channels, dIn]. */
   readonly project: View;
   /** [channels] */
   readonly bias: View;
@@ -23,13 +25,14 @@ export function channelsOf({ heads, kvHeads, dHead, dValue }: LayerSizes): numbe
 }
 
 export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights {
-  const { dIn, query, key, value, output, scale } = spec;
+  const { dIn, query, key, value, output } = spec;
+  const l2 = spec.kind === "l2";
   const channels = channelsOf(spec);
   const weights = new Float32Array(channels * dIn);
   const biases = new Float32Array(channels);
   let first = 0;
   for (const [part, factor] of [
-    [query, scale],
+    [query, l2 ? 1 : spec.scale],
     [key, 1],
     [value, 1],
   ] as [ResolvedLinear, number][]) {
@@ -40,6 +43,7 @@ export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights 
     first += part.dOut;
   }
   return {
+    scale: l2 ? spec.scale : 1,
     project: region.upload(weights, "the weights"),
     bias: region.upload(biases, "the biases"),
     output: output && region.upload(output.weight, "the output weights"),
@@ -81,5 +85,5 @@ export function headWeights(
     }
     if (layer.output && output) batch.copy(range(layer.output, head * dValue * dOut, dValue * dOut), output);
   };
-  return { weights: { project, bias, output }, copy };
+  return { weights: { scale: layer.scale, project, bias, output }, copy };
 }

@@ -1,0 +1,86 @@
+// The rows of the softmax: their statistics, which all passes share, and the probabilities themselves for who asks.
+import type { Kernel } from "./kernel.js";
+import { MASK_FUNCTIONS } from "./mask.js";
+import { factorOf, loaders, type Product, SIZES, scores } from "./pass.js";
+
+/** m, 1/l and the largest |score| of every row, from running values over the tiles of keys. */
+export const statistics = (score: Product): Kernel => ({
+  name: `statistics by ${score.as ?? "inner"}`,
+  buffers: { mask: "read u32", qkv: "read f32", statistics: "read_write vec4f" },
+  sizes: SIZES,
+  lanes: 64,
+  code: `
+${MASK_FUNCTIONS}
+${loaders(["query", "key"])}
+var<workgroup> tileScores: array<vec4f, 256>;
+
+fn kernel(group: vec3u, lane: u32) {
+  let head = group.z;
+  let row = group.x * 32u;
+  let span = keySpan(group.x);
+  let ty = lane / 8u;
+  let tx = lane % 8u;
+  let i = row + lane;
+  // Below every score that f32 can hold without its exponential's argument overflowing.
+  var largest = -1e38;
+  var sum = 0.0;
+  var magnitude = 0.0;
+  for (var tile = span.x; tile < span.y; tile++) {
+    if (!tileHasPairs(group.x, tile)) { continue; }
+    let column = tile * 32u;
+${scores([score], "query")}
+    tileScores[(4u * ty) * 8u + tx] = ${factorOf([score], 0)} * score00;
+    tileScores[(4u * ty + 1u) * 8u + tx] = ${factorOf([score], 0)} * score01;
+    tileScores[(4u * ty + 2u) * 8u + tx] = ${factorOf([score], 0)} * score02;
+    tileScores[(4u * ty + 3u) * 8u + tx] = ${factorOf([score], 0)} * score03;
+    workgroupBarrier();
+    if (lane < 32u) {
+      var most = largest;
+      for (var e = 0u; e < 32u; e++) {
+        if (!mayAttend(i, column + e)) { continue; }
+        let score = tileScores[lane * 8u + e / 4u][e % 4u];
+        most = max(most, score);
+        magnitude = max(magnitude, abs(score));
+      }
+      sum *= exp(largest - most);
+      for (var e = 0u; e < 32u; e++) {
+        if (mayAttend(i, column + e)) { sum += exp(tileScores[lane * 8u + e / 4u][e % 4u] - most); }
+      }
+      largest = most;
+    }
+    workgroupBarrier();
+  }
+  if (lane < 32u && i < size.n) {
+    statistics[head * size.n + i] = vec4f(largest, select(0.0, 1.0 / sum, sum > 0.0), magnitude, 0.0);
+  }
+}`,
+});
+
+/** Rows [first, first + count) of one head's probabilities, n wide. */
+export const probabilities = (score: Product): Kernel => ({
+  name: `probabilities by ${score.as ?? "inner"}`,
+  buffers: { mask: "read u32", qkv: "read f32", statistics: "read vec4f", rows: "read_write f32" },
+  sizes: [...SIZES, "head", "first"],
+  lanes: 64,
+  code: `
+${MASK_FUNCTIONS}
+${loaders(["query", "key"])}
+fn kernel(group: vec3u, lane: u32) {
+  let j = group.x * 64u + lane;
+  let i = size.first + group.y;
+  if (j >= size.n) { return; }
+  var p = 0.0;
+  if (mayAttend(i, j)) {
+    var score = 0.0;
+    for (var c = 0u; c < size.dHead; c++) {
+      let q = query(i, c, size.head);
+      let k = key(j, c, size.head);
+      score += ${score.as === "distance" ? "(q - k) * (q - k)" : "q * k"};
+    }
+    score *= ${factorOf([score], 0)};
+    let row = statistics[size.head * size.n + i];
+    p = exp(score - row.x) * row.y;
+  }
+  rows[group.y * size.n + j] = p;
+}`,
+});
