@@ -3,6 +3,7 @@ export * from "./adversarial/index.js";
 export type { AttentionSpec, Linear, Mask } from "./attention/spec.js";
 export * from "./bounds/index.js";
 export { DeviceError, ModelError, OutOfMemoryError } from "./errors.js";
+export * from "./invertible/index.js";
 export type { Layer, LinearizableLayer, Linearization } from "./layer.js";
 export { localLipschitz } from "./localLipschitz.js";
 export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./runtime.js";

@@ -84,7 +84,8 @@ describe("adversarial.ascend", () => {
     const upper = await bounds.ofLayer(randomSpec(7), { n: 4, normalization });
     const found = await adversarial.ascend(layer, x0, { normalization, steps: 40, upper: upper.best });
     for (let i = 0; i < 4; i++) {
-      const z = found.x.data.subarray(5 * i, 5 * i + 5).map((entry, c) => (entry - bias[c]) / gain[c]);
+      const token = Float64Array.from(found.x.data.subarray(5 * i, 5 * i + 5));
+      const z = token.map((entry, c) => (entry - bias[c]) / gain[c]);
       expect(z.reduce((sum, entry) => sum + entry, 0)).toBeCloseTo(0, 9);
       expect(norm(z)).toBeLessThanOrEqual(Math.sqrt(5) * (1 + 1e-9));
     }

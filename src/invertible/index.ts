@@ -1,0 +1,7 @@
+// Residual attention that can be run backwards.
+import { residual } from "./residual.js";
+
+export type { FixedPoint, FixedPointOptions, FixedPointProgress, FixedPointStatus } from "./fixedPoint.js";
+export type { Residual, ResidualOptions } from "./residual.js";
+
+export const invertible = { residual };
