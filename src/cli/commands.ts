@@ -69,8 +69,8 @@ export const analyze: Command = {
       "  HOWSMOOTH_CACHE        the folder that keeps what was fetched (default ~/.cache/howsmooth)",
     ].join("\n"),
     "LIST is comma-separated integers and ranges from:to or from:to:step, both ends included: 8,32,64 or 2:100:2.",
-    "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 beyond --fail-above or --fail-growth,\n130 interrupted;\n" +
-      "with --out an interrupted run leaves a report of the rows so far, marked as incomplete.",
+    "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 beyond --fail-above or --fail-growth, 130 interrupted.\n" +
+      "With --out an interrupted run leaves a report of the rows so far, marked as incomplete; --resume goes on from it.",
   ],
 };
 
