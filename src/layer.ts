@@ -1,5 +1,6 @@
 // Layers: maps from tokens [n, dIn] to tokens [n, dOut], held on a device.
 import type { BlockNormOptions } from "./linearization/blockNorms.js";
+import type { LocalBounds } from "./linearization/upperBound.js";
 import type { LinearOperator } from "./spectral/operator.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
@@ -31,6 +32,16 @@ export interface Linearization extends LinearOperator {
    * within `rtol` (default 1e-2) by the stopping rule of `spectralNorm`, and exactly 0 where the mask rules j ≠ i out.
    */
   blockNorms(options?: BlockNormOptions): Promise<Tensor>;
+  /**
+   * Certified upper bounds on the largest singular value at x, the smallest and each by its name in MATH 8.3 (and 8.2's
+   * aposteriori_repaired for dot-product attention without rotary positions), for the weights and the input as the
+   * device holds them. In doubles whatever the dtype: eigenvalues are bounded from above by a Cholesky factorization of
+   * μI − A with its backward error added, norms of n×n matrices without negative entries by Collatz and Wielandt's
+   * ratios; the rounding of the rest is allowed for by a factor 1 + 1e-10. What would take more than 1e10 multiply-adds
+   * is left out and named: U_rowcs and U_concat (n·heads eigenvalue problems of size dValue), then T2 and U_joint
+   * (n of size min(dOut, heads·dValue)), for which T2_fast then stands in the others.
+   */
+  upperBound(): Promise<LocalBounds>;
   /**
    * ∇_x ⟨v, J(x) u⟩ with u (inShape) and v (outShape) held fixed, of inShape (MATH 2.3): of sigma it is
    * gradient(right, left), with the singular vectors of `spectralNorm`, wherever sigma is a simple singular value.

@@ -21,6 +21,8 @@ export interface HostHead {
 export interface HostPrimal {
   readonly n: number;
   readonly spec: ResolvedSpec;
+  /** [n, dIn] */
+  readonly x: Float64Array;
   readonly heads: readonly HostHead[];
   /** Whether the gradient of score (i, j) in token j is the same for all j (dot-product without rotary positions). */
   readonly plain: boolean;
@@ -74,6 +76,7 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
   return {
     n,
     spec,
+    x: Float64Array.from(x),
     heads: Array.from({ length: heads }, (_, h) => headAt(h)),
     plain: kind !== "l2" && frequencies === undefined,
     keySlope({ q, k }, i, j, to) {

@@ -56,6 +56,7 @@ function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
         toDense: absent,
         norm: absent,
         blockNorms: absent,
+        upperBound: absent,
         gradient: absent,
         dispose: () => {},
       };

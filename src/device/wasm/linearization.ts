@@ -5,6 +5,7 @@ import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../che
 import type { Linearization } from "../../layer.js";
 import { type BlockNormOptions, blockNorms } from "../../linearization/blockNorms.js";
 import { type HostPrimal, hostPrimal } from "../../linearization/hostPrimal.js";
+import { type LocalBounds, upperBound } from "../../linearization/upperBound.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
@@ -177,6 +178,11 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
         region.free();
       }
     });
+  }
+
+  async upperBound(): Promise<LocalBounds> {
+    throwIfDisposed("linearization", this.#disposed);
+    return this.#held(() => upperBound(this.#hostPrimal(), this.#weights));
   }
 
   async krylov(options: KrylovOptions): Promise<KrylovSpace> {
