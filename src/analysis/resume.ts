@@ -4,18 +4,23 @@ import { rowSeed } from "./measureRow.js";
 import { isMeasured, type MeasuredRow, type Provenance, placeOf, type Report } from "./report.js";
 import type { Window } from "./windows.js";
 
+/** Differences in an error message; a model may have a hundred files, each with its hash. */
+const mostNamed = 8;
+
 /**
  * The measured rows of `resume`, by place; it must be of the sweep that `provenance` and `windows` describe. Failed
  * rows are not kept: they are tried again.
- * @throws TypeError, RangeError: the report is of another sweep (naming all that differs), or holds a row that
+ * @throws TypeError, RangeError: the report is of another sweep (naming what differs), or holds a row that
  *   the sweep has not, or one twice
  */
 export function keepRows(resume: Report, provenance: Provenance, windows: readonly Window[]): Map<string, MeasuredRow> {
   if (!Array.isArray(resume?.rows)) throw wrongKind("resume", "a report", resume);
   const differences = differencesOf(resume.provenance, provenance, "provenance");
   if (differences.length > 0) {
+    const more = differences.length > mostNamed ? ` and ${differences.length - mostNamed} more` : "";
     throw new RangeError(
-      `"resume": expected a report of the same sweep, got one that differs in ${differences.join(", ")}; ` +
+      `"resume": expected a report of the same sweep, got one that differs in ` +
+        `${differences.slice(0, mostNamed).join(", ")}${more}; ` +
         "ask for the same sweep, or start anew without it",
     );
   }
@@ -50,7 +55,7 @@ export function differencesOf(there: unknown, here: unknown, path: string): stri
     return a === b ? [] : [`${path} (${shorten(a)} there, ${shorten(b)} here)`];
   }
   const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
-  return [...keys].flatMap((key) => differencesOf(there[key], here[key], `${path}.${key}`));
+  return [...keys].flatMap((key) => differencesOf(there[key], here[key], `${path}.${shorten(key)}`));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

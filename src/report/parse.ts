@@ -139,8 +139,12 @@ function parseRuntime(found: Found): RuntimeInfo {
 function hashes(found: Found): Record<string, string> {
   const entries = Object.entries(object(found.label, found.value).all);
   return Object.fromEntries(
-    entries.map(([name, hash]) => [name, string({ label: `${found.label}.${name}`, value: hash })]),
+    entries.map(([name, hash]) => [name, string({ label: `${found.label}.${shorten(name)}`, value: hash })]),
   );
+}
+
+function shorten(name: string): string {
+  return name.length > 60 ? `${name.slice(0, 57)}...` : name;
 }
 
 /** A value and where it stands. */

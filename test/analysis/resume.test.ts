@@ -82,6 +82,16 @@ describe("resume", () => {
     expect(log).toEqual([]);
   });
 
+  it("of very many and very long differences names the first, shortened", async () => {
+    const files = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`${at} ${"x".repeat(5000)}`, "hash"]));
+    const { provenance } = whole;
+    const other = { ...whole, provenance: { ...provenance, model: { ...provenance.model, files } } };
+    const failure = await resumed(other).catch((error) => error);
+    expect(failure).toBeInstanceOf(RangeError);
+    expect(failure.message).toMatch(/differs in provenance\.model\.files\..* and 93 more; ask for/);
+    expect(failure.message.length).toBeLessThan(1500);
+  });
+
   it("refuses rows that are not of the sweep, and rows that come twice", async () => {
     const [row] = whole.rows;
     const changes = { layer: 1, head: 2, n: 3, sample: 2, start: 1, seed: 7 };

@@ -65,6 +65,13 @@ describe("parseReport", () => {
     ["complete as a number", "complete", 1, TypeError, '"report.complete"'],
     ["a device we don't know", "provenance.runtime.device", "tpu", RangeError, '"report.provenance.runtime.device"'],
     ["a hash that is no text", "provenance.model.files", { a: 1 }, TypeError, '"report.provenance.model.files.a"'],
+    [
+      "a hash of a file with a long name",
+      "provenance.model.files",
+      { ["a".repeat(1e4)]: 1 },
+      TypeError,
+      `"report.provenance.model.files.${"a".repeat(57)}..."`,
+    ],
   ];
   it.each(wrong)("refuses %s and names the place", (_, path, value, kind, message) => {
     const read = () => parseReport(JSON.stringify(replaced(sample, path.split("."), value)));
