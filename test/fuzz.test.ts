@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Fuzz } from "../fuzz/cases.js";
 
-const cases = 1500;
+const cases = 2500;
 let fuzz: Fuzz;
 
 beforeAll(async () => {
