@@ -1,0 +1,100 @@
+// The kernels' structures of a linearization, and memory for everything they point to.
+import type { Region } from "./heap.js";
+import { GRADIENT, MR, PRIMAL, ROW, structSize, writePanels, writeStruct } from "./layout.js";
+import type { Tiling } from "./tiles.js";
+import type { LayerSizes } from "./weights.js";
+
+/** How long the kernels' rows are that meet the tangents of keys, and the rows of their gradients (assembly/attention.ts). */
+function keyRows({ kind, dHead }: LayerSizes): { tangentRows: number; keyColumns: number } {
+  return kind === "l2"
+    ? { tangentRows: 2 * dHead + 1, keyColumns: dHead + 2 }
+    : { tangentRows: 2 * dHead, keyColumns: dHead };
+}
+
+/** Memory for one gradient beside the primal's own. */
+export function gradientSpace(region: Region, spec: LayerSizes, primal: number, tiling: Tiling): number {
+  const { heap } = region;
+  const columns = ROW / heap.word;
+  const { heads, kvHeads, dHead, dValue } = spec;
+  const tokens = tiling.panels * columns;
+  const keys = tiling.strips * MR;
+  const reals = (count: number) => region.reals(count, "the work space of a gradient");
+  const at = region.bytes(structSize(GRADIENT), "the work space of a gradient");
+  writeStruct(heap, at, GRADIENT, {
+    primal,
+    channels: reals(tokens * (heads * dHead + kvHeads * (dHead + dValue))),
+    keyTangents: reals(keys * Math.ceil(dHead / MR) * MR),
+    valueTangents: reals(keys * dValue),
+    queryTangents: reals(tokens * Math.ceil(keyRows(spec).keyColumns / columns) * columns),
+    outer: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
+    inner: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
+  });
+  return at;
+}
+
+/** Memory for everything that the derivatives reuse, and for the work of one application. */
+export function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling, byEntry: boolean) {
+  const { heap } = region;
+  const columns = ROW / heap.word;
+  const { heads, kvHeads, dHead, dValue, dIn } = spec;
+  const { panels, strips, groups, groupPanels, headBytes, scoreBytes } = tiling;
+  const channels = heads * dHead + kvHeads * (dHead + dValue);
+  const tokens = panels * columns;
+  const keys = strips * MR;
+  const pairs = spec.frequencies?.length ?? 0;
+  const { tangentRows, keyColumns } = keyRows(spec);
+  const toStrips = (count: number) => Math.ceil(count / MR) * MR;
+  const toPanels = (count: number) => Math.ceil(count / columns) * columns;
+  const reals = (count: number, what: string) => region.reals(count, what);
+  const kept = "what the derivatives reuse";
+  const work = "the work space of a linearization";
+  // Past the budget the probabilities are made again in every application instead of kept.
+  const streamed = heads * headBytes > region.heap.scoreBudget;
+  // The heads' outputs are done with before their tangents are first needed.
+  const outputs = reals(tokens * heads * dValue, work);
+  const fields = {
+    n,
+    panels,
+    strips,
+    groups,
+    groupPanels,
+    headBytes,
+    streamed: streamed ? 1 : 0,
+    tiles: region.bytes(tiling.tiles.length, "the mask"),
+    lo: reals(tokens, "the mask"),
+    hi: reals(tokens, "the mask"),
+    allowed: byEntry ? region.bytes(n * n, "the mask") : 0,
+    pairs,
+    cos: pairs ? reals(tokens * pairs, "the rotations") : 0,
+    sin: pairs ? reals(tokens * pairs, "the rotations") : 0,
+    groupFirst: region.bytes(groups * 4, "the mask"),
+    groupEnd: region.bytes(groups * 4, "the mask"),
+    groupOffset: region.bytes(groups * 4, "the mask"),
+    probabilities: region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities"),
+    x: reals(tokens * dIn, kept),
+    qkv: reals(tokens * channels, kept),
+    o: outputs,
+    keyStrips: reals(kvHeads * keys * tangentRows, kept),
+    valueStrips: reals(kvHeads * keys * dValue, kept),
+    keyChannels: reals(keys * toStrips(dHead), work),
+    valueChannels: reals(keys * toStrips(dValue), work),
+    queryRows: reals(tokens * toPanels(keyColumns), work),
+    dqkv: reals(tokens * channels, work),
+    dO: outputs,
+    dValueChannels: reals(keys * toStrips(dValue), work),
+    queryPanels: reals(groupPanels * columns * tangentRows, work),
+    scores: region.bytes(scoreBytes, work),
+    gradientRows: reals(tokens * toPanels(dValue), work),
+    gradientKeys: reals(Math.max(keys, tokens) * toPanels(keyColumns), work),
+    gradientValues: reals(Math.max(keys, tokens) * toPanels(dValue), work),
+  };
+  return { at: region.bytes(structSize(PRIMAL), "a linearization"), fields };
+}
+
+/** cos and sin of position·frequency, in panels of a row a pair. */
+export function writeRotations(region: Region, cos: number, sin: number, n: number, frequencies: Float64Array): void {
+  const pairs = frequencies.length;
+  const angles = Float64Array.from({ length: n * pairs }, (_, at) => Math.floor(at / pairs) * frequencies[at % pairs]);
+  writePanels(region.heap, cos, angles.map(Math.cos), n, pairs);
+  writePanels(region.heap, sin, angles.map(Math.sin), n, pairs);
+}
