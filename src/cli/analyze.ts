@@ -20,14 +20,13 @@ import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
 import type { Runtime } from "../runtime.js";
 import { type AnalyzeSettings, readSettings } from "./analyzeSettings.js";
-import { showDownloads } from "./downloads.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";
 import type { CommandLine } from "./flags.js";
 import { judge, limitsOf } from "./gate.js";
 import { readReport, readText, readTokens } from "./input.js";
 import type { IO } from "./io.js";
-import { networkOptions } from "./network.js";
+import { openModel } from "./open.js";
 import type { Pool } from "./pool.js";
 import { createProgress, type Progress } from "./progress.js";
 import { defaultText } from "./text.js";
@@ -73,27 +72,6 @@ async function readUnfinished(out: string, io: IO): Promise<Report | undefined> 
 async function readInput({ text, tokens }: AnalyzeSettings): Promise<{ text: string } | { tokens: number[] }> {
   if (tokens !== undefined) return { tokens: await readTokens(tokens) };
   return { text: text === undefined ? defaultText : await readText(text) };
-}
-
-async function openModel(
-  { source, seed }: AnalyzeSettings,
-  runtime: Runtime,
-  progress: Progress,
-  io: IO,
-  engine: Engine,
-): Promise<Model> {
-  if (source === "random:gpt2") return engine.randomModel("gpt2", { runtime, seed });
-  const warn = (message: string) => {
-    progress.clear();
-    io.stderr.write(message);
-  };
-  const network = networkOptions({ env: io.env, stderr: { write: warn } });
-  return engine.loadModel(source, {
-    runtime,
-    signal: io.signal,
-    onProgress: showDownloads(progress, io.now),
-    ...network,
-  });
 }
 
 /** The settings, held against what this model has. */

@@ -87,6 +87,15 @@ export const compare: Command = {
   ],
 };
 
+export const demo: Command = {
+  name: "demo",
+  operands: [],
+  summary: "a random GPT-2 beside a small trained one, on a text of ours, in one table (what npm start shows)",
+  flags: help,
+  later: [],
+  notes: [],
+};
+
 export const info: Command = {
   name: "info",
   operands: [],
@@ -96,7 +105,7 @@ export const info: Command = {
   notes: [],
 };
 
-export const commands = [analyze, compare, info];
+export const commands = [analyze, compare, demo, info];
 /** Commands of later versions: refused by name. */
 export const laterCommands = ["bounds", "reproduce"];
 

@@ -3,6 +3,7 @@ import { version } from "../version.js";
 import { analyze } from "./analyze.js";
 import { commands, helpOf, laterCommands, overview } from "./commands.js";
 import { compare } from "./compare.js";
+import { demo } from "./demo.js";
 import type { Engine } from "./engine.js";
 import { type CommandLine, parseCommandLine } from "./flags.js";
 import { info } from "./info.js";
@@ -12,6 +13,7 @@ import { suggestion, UsageError } from "./usage.js";
 const actions: Record<string, (line: CommandLine, io: IO, engine: Engine) => Promise<number>> = {
   analyze,
   compare,
+  demo,
   info,
 };
 

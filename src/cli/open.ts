@@ -1,0 +1,29 @@
+// From the <model> of a command line to a model: random, bundled, or loaded.
+import type { Model } from "../models/model.js";
+import type { Runtime } from "../runtime.js";
+import { tinyFolder, tinyModel } from "./bundled.js";
+import { showDownloads } from "./downloads.js";
+import type { Engine } from "./engine.js";
+import type { IO } from "./io.js";
+import { networkOptions } from "./network.js";
+import type { Progress } from "./progress.js";
+
+export async function openModel(
+  { source, seed }: { source: string; seed: number },
+  runtime: Runtime,
+  progress: Progress,
+  io: IO,
+  engine: Engine,
+): Promise<Model> {
+  if (source === "random:gpt2") return engine.randomModel("gpt2", { runtime, seed });
+  const warn = (message: string) => {
+    progress.clear();
+    io.stderr.write(message);
+  };
+  return engine.loadModel(source === tinyModel ? tinyFolder() : source, {
+    runtime,
+    signal: io.signal,
+    onProgress: showDownloads(progress, io.now),
+    ...networkOptions({ env: io.env, stderr: { write: warn } }),
+  });
+}
