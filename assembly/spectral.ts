@@ -70,26 +70,43 @@ export function scale(n: i32, a: Real, x: usize): void {
   for (const end = x + <usize>n * WORD; x < end; x += 16) v128.store(x, v128.mul<Real>(factor, v128.load(x)));
 }
 
-/** w −= Q Qᵀ w for the first k vectors of a table, as two block products, twice. */
-function orthogonalize(n: i32, table: usize, k: i32, w: usize, coefficients: usize): void {
-  for (let pass = 0; pass < 2; pass++) {
-    memory.fill(coefficients, 0, <usize>k << 3);
-    for (let at = 0; at < n; at += CHUNK) {
-      const size = min(CHUNK, n - at);
-      const offset = <usize>at * WORD;
-      for (let i = 0; i < k; i++) {
-        const h = coefficients + (<usize>i << 3);
-        store<f64>(h, load<f64>(h) + dot(size, vector(table, i) + offset, w + offset));
-      }
-    }
-    for (let at = 0; at < n; at += CHUNK) {
-      const size = min(CHUNK, n - at);
-      const offset = <usize>at * WORD;
-      for (let i = 0; i < k; i++) {
-        axpy(size, <Real>-load<f64>(coefficients + (<usize>i << 3)), vector(table, i) + offset, w + offset);
-      }
+/** w −= Q Qᵀ w for the first k vectors of a table, as two block products. */
+function project(n: i32, table: usize, k: i32, w: usize, coefficients: usize): void {
+  memory.fill(coefficients, 0, <usize>k << 3);
+  for (let at = 0; at < n; at += CHUNK) {
+    const size = min(CHUNK, n - at);
+    const offset = <usize>at * WORD;
+    for (let i = 0; i < k; i++) {
+      const h = coefficients + (<usize>i << 3);
+      store<f64>(h, load<f64>(h) + dot(size, vector(table, i) + offset, w + offset));
     }
   }
+  for (let at = 0; at < n; at += CHUNK) {
+    const size = min(CHUNK, n - at);
+    const offset = <usize>at * WORD;
+    for (let i = 0; i < k; i++) {
+      axpy(size, <Real>-load<f64>(coefficients + (<usize>i << 3)), vector(table, i) + offset, w + offset);
+    }
+  }
+}
+
+/** Kahan and Parlett's "twice is enough": a second pass only where the first has taken this share of the vector away. */
+const ENOUGH: f64 = 0.7;
+
+/**
+ * Makes w orthogonal to the first k vectors of a table and to unit length, and returns the length it had left. The
+ * recurrence says that only the last of them, times `along`, is a part of w worth the name, so that one goes first.
+ * A remainder below what rounding leaves of w becomes zero.
+ */
+function orthonormalize(n: i32, table: usize, k: i32, along: f64, w: usize, coefficients: usize): f64 {
+  const floor = NEGLIGIBLE * Math.sqrt(dot(n, w, w));
+  if (k > 0) {
+    axpy(n, <Real>-along, vector(table, k - 1), w);
+    const before = Math.sqrt(dot(n, w, w));
+    project(n, table, k, w, coefficients);
+    if (Math.sqrt(dot(n, w, w)) < ENOUGH * before) project(n, table, k, w, coefficients);
+  }
+  return normalize(n, w, floor);
 }
 
 function apply(s: Krylov, transposed: bool, from: usize, to: usize): void {
@@ -113,13 +130,9 @@ export function normalize(n: i32, w: usize, floor: f64): f64 {
 export function bidiagonalize(s: Krylov, k: i32): void {
   const u = vector(s.us, k), next = vector(s.vs, k + 1);
   apply(s, s.transposed != 0, vector(s.vs, k), u);
-  let before = Math.sqrt(dot(s.range, u, u));
-  orthogonalize(s.range, s.us, k, u, s.coefficients);
-  s.alpha = normalize(s.range, u, NEGLIGIBLE * before);
+  s.alpha = orthonormalize(s.range, s.us, k, k > 0 ? s.beta : 0, u, s.coefficients);
   apply(s, s.transposed == 0, u, next);
-  before = Math.sqrt(dot(s.domain, next, next));
-  orthogonalize(s.domain, s.vs, k + 1, next, s.coefficients);
-  s.beta = normalize(s.domain, next, NEGLIGIBLE * before);
+  s.beta = orthonormalize(s.domain, s.vs, k + 1, s.alpha, next, s.coefficients);
 }
 
 /** One power iteration on AᵀA: from v_0 into u_0 and v_1; alpha = ‖A v_0‖, beta = ‖Aᵀ u_0 − alpha·v_0‖. */
