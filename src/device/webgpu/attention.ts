@@ -4,7 +4,7 @@ import type { Attention } from "../../runtime.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Gpu } from "./gpu.js";
 import { WebGpuLinearization } from "./linearization.js";
-import type { Region } from "./memory.js";
+import { type Region, rounded } from "./memory.js";
 import { headSizes, headWeights, type LayerSizes, type LayerWeights } from "./weights.js";
 
 export class WebGpuAttention implements Attention {
@@ -51,7 +51,8 @@ export class WebGpuAttention implements Attention {
 
   async linearize(x: TensorLike): Promise<WebGpuLinearization> {
     throwIfDisposed("attention", this.#disposed);
-    return this.#at(checkTensor("x", x, [-1, this.dIn]), this.#sizes);
+    const input = checkTensor("x", x, [-1, this.dIn]);
+    return this.#at(tensor(rounded(input), input.shape), this.#sizes);
   }
 
   head(index: number): Attention {

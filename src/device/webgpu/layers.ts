@@ -8,7 +8,7 @@ import type { Batch } from "./batch.js";
 import { MULTIPLY, multiply } from "./gemm.js";
 import type { Gpu } from "./gpu.js";
 import type { Kernel } from "./kernel.js";
-import { bitsOf, type Region, type View } from "./memory.js";
+import { bitsOf, type Region, rounded, type View } from "./memory.js";
 
 /** A workgroup a token; mean and variance in two passes, as sums of 64 lanes. */
 const NORM: Kernel = {
@@ -120,16 +120,17 @@ abstract class RowLayer implements Layer {
 
   async forward(x: TensorLike): Promise<Tensor> {
     throwIfDisposed(this.what, this.#disposed);
-    const { data, shape } = checkTensor("x", x, [-1, this.dIn]);
-    const n = shape[0];
+    const input = checkTensor("x", x, [-1, this.dIn]);
+    const data = rounded(input);
+    const n = input.shape[0];
     await this.gpu.prepare([this.kernel]);
     throwIfDisposed(this.what, this.#disposed);
     const work = this.gpu.region();
     try {
-      const input = work.upload(data, "the input");
+      const from = work.upload(data, "the input");
       const output = work.words(n * this.dOut, "the output");
       await this.region.ready();
-      const [y] = await this.gpu.run((batch) => this.record(batch, n, input, output), [output], work);
+      const [y] = await this.gpu.run((batch) => this.record(batch, n, from, output), [output], work);
       checkFinite("the layer's output (an overflow: scale x or the weights down)", y, [n, this.dOut]);
       return tensor(y, [n, this.dOut]);
     } finally {
@@ -193,7 +194,8 @@ const RULES = { gelu: 0, "gelu-tanh": 1, silu: 2 };
 
 /** Of every element of x. */
 export async function activate(gpu: Gpu, kind: Activation, x: TensorLike): Promise<Tensor> {
-  const { data, shape } = checkTensor("x", x);
+  const input = checkTensor("x", x);
+  const data = rounded(input);
   await gpu.prepare([ACTIVATE]);
   const work = gpu.region();
   try {
@@ -201,7 +203,7 @@ export async function activate(gpu: Gpu, kind: Activation, x: TensorLike): Promi
     const sizes = { count: data.length, rule: RULES[kind] };
     const groups = spread(Math.ceil(data.length / 64));
     const [y] = await gpu.run((batch) => batch.dispatch(ACTIVATE, groups, { x: view }, sizes), [view], work);
-    return tensor(y, shape);
+    return tensor(y, input.shape);
   } finally {
     work.free();
   }

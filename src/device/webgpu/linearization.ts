@@ -2,6 +2,8 @@
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
 import type { Linearization } from "../../layer.js";
 import type { BlockNormOptions } from "../../linearization/blockNorms.js";
+import { hostPrimal } from "../../linearization/hostPrimal.js";
+import { type LocalBounds, upperBound } from "../../linearization/upperBound.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
@@ -10,9 +12,9 @@ import type { Batch } from "./batch.js";
 import { denseBlockNorms, denseRows, entryNorms } from "./denseRows.js";
 import type { Gpu } from "./gpu.js";
 import { KRYLOV_KERNELS, WebGpuKrylovSpace } from "./krylov.js";
-import { type Region, range, type View, write } from "./memory.js";
-import { kernelsFor, Primal } from "./primal.js";
-import type { LayerSizes, LayerWeights } from "./weights.js";
+import { type Region, range, rounded, write } from "./memory.js";
+import { kernelsFor, Primal, type Work } from "./primal.js";
+import { downloadWeights, type LayerSizes, type LayerWeights } from "./weights.js";
 
 /** For `norm(2)`, which has no status to report that its steps ran out. */
 const NORM_STEPS = 1000;
@@ -87,28 +89,35 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
   }
 
   async jvp(u: TensorLike): Promise<Tensor> {
-    const { data } = checkTensor("u", u, this.inShape);
+    const data = rounded(checkTensor("u", u, this.inShape));
     const { domain, range: to } = this.#primal;
-    return this.#apply("jvp", domain, data, to, this.outShape, (batch) => this.#primal.recordJvp(batch, domain, to));
+    return this.#held("jvp", async () => {
+      write(this.#gpu.device, domain, data);
+      const record = (batch: Batch) => this.#primal.recordJvp(batch, domain, to);
+      return result("J u", await this.#gpu.run(record, [to]), this.outShape);
+    });
   }
 
   async vjp(v: TensorLike): Promise<Tensor> {
-    const { data } = checkTensor("v", v, this.outShape);
-    const { domain, range: from } = this.#primal;
-    return this.#apply("vjp", from, data, domain, this.inShape, (batch) => this.#primal.recordVjp(batch, from, domain));
+    const data = rounded(checkTensor("v", v, this.outShape));
+    const { domain: to, range: from } = this.#primal;
+    return this.#held("vjp", async () => {
+      write(this.#gpu.device, from, data);
+      const record = (batch: Batch) => this.#primal.recordVjp(batch, from, to);
+      return result("Jᵀ v", await this.#gpu.run(record, [to]), this.inShape);
+    });
   }
 
   /** Row by row: see denseRows.ts. */
   async toDense(): Promise<Tensor> {
     const { n, sizes } = this.#primal;
     const shape = [n * sizes.dOut, n * sizes.dIn];
-    await this.#prepare("vjp");
-    const data = new Float32Array(shape[0] * shape[1]);
-    return this.#held(async () => {
-      for await (const rows of denseRows(this.#gpu, this.#primal, 0, shape[0]))
+    return this.#held("vjp", async () => {
+      const data = new Float32Array(shape[0] * shape[1]);
+      for await (const rows of denseRows(this.#gpu, this.#primal, 0, shape[0])) {
         data.set(rows.data, rows.row * shape[1]);
-      checkFinite("the dense Jacobian", data, shape);
-      return tensor(data, shape);
+      }
+      return result("the dense Jacobian", [data], shape);
     });
   }
 
@@ -118,38 +127,38 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     if (order !== 1 && order !== Number.POSITIVE_INFINITY && order !== "fro") {
       throw wrongValue("order", '1, 2, Infinity or "fro"', order);
     }
-    await this.#prepare("vjp");
-    this.#entryNorms ??= this.#held(() => entryNorms(this.#gpu, this.#primal));
+    this.#entryNorms ??= this.#held("vjp", () => entryNorms(this.#gpu, this.#primal));
     const { one, infinity, frobenius } = await this.#entryNorms;
     return order === 1 ? one : order === "fro" ? frobenius : infinity;
   }
 
   async blockNorms(options: BlockNormOptions = {}): Promise<Tensor> {
-    this.#throwIfDisposed();
     const { n } = this.#primal;
-    await this.#prepare("vjp");
-    return this.#held(async () =>
-      tensor(await denseBlockNorms(this.#gpu, this.#primal, this.#roundoff, options), [n, n]),
-    );
+    return this.#held("vjp", async () => {
+      return tensor(await denseBlockNorms(this.#gpu, this.#primal, this.#roundoff, options), [n, n]);
+    });
   }
 
   async gradient(u: TensorLike, v: TensorLike): Promise<Tensor> {
-    const right = checkTensor("u", u, this.inShape);
-    const left = checkTensor("v", v, this.outShape);
-    await this.#prepare("gradient");
+    const right = rounded(checkTensor("u", u, this.inShape));
+    const left = rounded(checkTensor("v", v, this.outShape));
     const { domain, range: from } = this.#primal;
-    const work = this.#gpu.region();
-    try {
-      const space = this.#primal.gradientSpace(work);
-      write(this.#gpu.device, domain, right.data);
-      write(this.#gpu.device, from, left.data);
+    return this.#held("gradient", async (scratch) => {
+      const space = this.#primal.gradientSpace(scratch);
+      write(this.#gpu.device, domain, right);
+      write(this.#gpu.device, from, left);
       const record = (batch: Batch) => this.#primal.recordGradient(batch, space, domain, from, domain);
-      const [result] = await this.#gpu.run(record, [domain], work);
-      checkFinite("the gradient", result, this.inShape);
-      return tensor(result, [...this.inShape]);
-    } finally {
-      work.free();
-    }
+      return result("the gradient", await this.#gpu.run(record, [domain], scratch), this.inShape);
+    });
+  }
+
+  async upperBound(): Promise<LocalBounds> {
+    const { input, weights, sizes } = this.#primal;
+    return this.#held(undefined, async () => {
+      const spec = await downloadWeights(this.#gpu, weights, sizes);
+      const [x] = await this.#gpu.run(() => undefined, [input]);
+      return upperBound(hostPrimal(spec, x), this.#owner.identity);
+    });
   }
 
   async krylov(options: KrylovOptions): Promise<KrylovSpace> {
@@ -165,29 +174,22 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     }
   }
 
-  /** Two power iterations on the pattern averaged over heads, from equal weights; see src/spectral/guess.ts. */
+  /** Four power iterations on the pattern averaged over heads, from equal weights; see src/spectral/guess.ts. */
   async patternDirection(): Promise<Float64Array> {
-    this.#throwIfDisposed();
     const { n } = this.#primal;
-    await this.#prepare("patterns");
-    const work = this.#gpu.region();
-    try {
-      const queries = work.upload(new Float32Array(n).fill(1), "a vector");
-      const keys = work.words(n, "a vector");
-      const [direction] = await this.#gpu.run(
-        (batch) => {
+    return this.#held("patterns", async (scratch) => {
+      const queries = scratch.upload(new Float32Array(n).fill(1), "a vector");
+      const keys = scratch.words(n, "a vector");
+      const record = (batch: Batch) => {
+        for (let iteration = 0; iteration < 4; iteration++) {
+          if (iteration > 0) this.#primal.recordPatterns(batch, false, keys, queries);
           this.#primal.recordPatterns(batch, true, queries, keys);
-          this.#primal.recordPatterns(batch, false, keys, queries);
-          this.#primal.recordPatterns(batch, true, queries, keys);
-        },
-        [keys],
-        work,
-      );
+        }
+      };
+      const [direction] = await this.#gpu.run(record, [keys], scratch);
       const norm = Math.sqrt(direction.reduce((sum, value) => sum + value * value, 0));
       return Float64Array.from(direction, (value) => (norm > 0 ? value / norm : 0));
-    } finally {
-      work.free();
-    }
+    });
   }
 
   /** The layer at a single token: its value and output maps as one operator. */
@@ -203,27 +205,21 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
 
   /** [heads, n, n], made and read back some rows at a time. */
   async probabilities(): Promise<Tensor> {
-    this.#throwIfDisposed();
     const { n, sizes } = this.#primal;
-    const data = new Float32Array(sizes.heads * n * n);
-    await this.#prepare("probabilities");
-    const atOnce = Math.min(n, 65535, Math.max(1, Math.floor(2 ** 24 / n)));
-    const work = this.#gpu.region();
-    try {
-      const block = work.words(atOnce * n, "rows of probabilities");
+    return this.#held("probabilities", async (scratch) => {
+      const data = new Float32Array(sizes.heads * n * n);
+      const atOnce = Math.min(n, 65535, Math.max(1, Math.floor(2 ** 24 / n)));
+      const block = scratch.words(atOnce * n, "rows of probabilities");
       for (let head = 0; head < sizes.heads; head++) {
         for (let first = 0; first < n; first += atOnce) {
           const count = Math.min(atOnce, n - first);
           const record = (batch: Batch) => this.#primal.recordProbabilities(batch, head, first, count, block);
-          const [rows] = await this.#gpu.run(record, [range(block, 0, count * n)], work);
+          const [rows] = await this.#gpu.run(record, [range(block, 0, count * n)], scratch);
           data.set(rows, (head * n + first) * n);
-          this.#throwIfDisposed();
         }
       }
       return tensor(data, [sizes.heads, n, n]);
-    } finally {
-      work.free();
-    }
+    });
   }
 
   dispose(): void {
@@ -232,33 +228,17 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     this.#free();
   }
 
-  async #apply(
-    work: "jvp" | "vjp",
-    from: View,
-    data: Float32Array | Float64Array,
-    to: View,
-    shape: number[],
-    record: (batch: Batch) => void,
-  ): Promise<Tensor> {
-    await this.#prepare(work);
-    write(this.#gpu.device, from, data);
-    const [result] = await this.#gpu.run(record, [to]);
-    checkFinite("a product with the Jacobian", result, shape);
-    return tensor(result, [...shape]);
-  }
-
-  async #prepare(work: Parameters<typeof kernelsFor>[0]): Promise<void> {
+  /** Prepares and runs work that goes on to its end even if this is disposed of meanwhile. */
+  async #held<T>(work: Work | undefined, use: (scratch: Region) => Promise<T>): Promise<T> {
     this.#throwIfDisposed();
-    await this.#gpu.prepare(kernelsFor(work, this.#primal.sizes.kind));
-    this.#throwIfDisposed();
-  }
-
-  /** Keeps the memory until `use` is done, even if disposed of meanwhile. */
-  async #held<T>(use: () => Promise<T>): Promise<T> {
     this.#users++;
+    let scratch: Region | undefined;
     try {
-      return await use();
+      if (work) await this.#gpu.prepare(kernelsFor(work, this.#primal.sizes.kind));
+      scratch = this.#gpu.region();
+      return await use(scratch);
     } finally {
+      scratch?.free();
       this.#free();
     }
   }
@@ -272,4 +252,9 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     this.#region.free();
     this.#owner.release();
   }
+}
+
+function result(what: string, [data]: Float32Array[], shape: readonly number[]): Tensor {
+  checkFinite(what, data, shape);
+  return tensor(data, [...shape]);
 }

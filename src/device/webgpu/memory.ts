@@ -1,5 +1,6 @@
 // Buffers on the GPU, counted, and freed in groups.
 import { OutOfMemoryError } from "../../errors.js";
+import type { RealArray } from "../../tensor.js";
 import { type GPUBufferLike, type GPUDeviceLike, USAGE } from "./api.js";
 
 /** A range of a buffer, as kernels and copies see it. */
@@ -98,7 +99,7 @@ export class Region {
   }
 
   /** The numbers, rounded to f32, in a buffer of their own. */
-  upload(data: Float32Array | Float64Array | Uint32Array, what: string): View {
+  upload(data: RealArray | Uint32Array, what: string): View {
     const view = this.words(data.length, what);
     write(this.memory.device, view, data);
     return view;
@@ -117,7 +118,7 @@ export class Region {
 }
 
 /** Copies the numbers to the start of a view, rounding doubles to f32. */
-export function write(device: GPUDeviceLike, view: View, data: Float32Array | Float64Array | Uint32Array): void {
+export function write(device: GPUDeviceLike, view: View, data: RealArray | Uint32Array): void {
   const words = data instanceof Float64Array ? Float32Array.from(data) : data;
   device.queue.writeBuffer(view.buffer.raw, view.offset, words);
 }
@@ -125,6 +126,11 @@ export function write(device: GPUDeviceLike, view: View, data: Float32Array | Fl
 /** `count` numbers of a view, from number `first` on. */
 export function range(view: View, first: number, count: number): View {
   return { buffer: view.buffer, offset: view.offset + 4 * first, size: 4 * count };
+}
+
+/** A copy in f32: the caller may change its own before it is used. */
+export function rounded({ data }: { readonly data: RealArray }): Float32Array {
+  return Float32Array.from(data);
 }
 
 /** The bits of a number as f32: parameters of kernels are words. */

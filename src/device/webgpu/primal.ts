@@ -5,7 +5,7 @@ import type { Batch } from "./batch.js";
 import { MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
 import type { Kernel } from "./kernel.js";
 import { packMask, TILE } from "./mask.js";
-import { bitsOf, type Region, type View, write } from "./memory.js";
+import { bitsOf, type Region, type View } from "./memory.js";
 import { COLUMNS } from "./pass.js";
 import { attentionPasses, type Kind, type Passes } from "./passes.js";
 import { MEAN_GRADIENT, ROTATE } from "./rowKernels.js";
@@ -13,11 +13,13 @@ import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
 
 const MAPS = [MULTIPLY, MULTIPLY_TRANSPOSED, ROTATE];
 
+export type Work = "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probabilities";
+
 /** What each kind of work needs to be prepared. */
-export function kernelsFor(work: "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probabilities", kind: Kind) {
+export function kernelsFor(work: Work, kind: Kind): Kernel[] {
   const passes = attentionPasses(kind);
   const { querySecond, keySecond, valueSecond, gradientMean, curvatureMean } = passes;
-  const kernels: Record<typeof work, Kernel[]> = {
+  const kernels: Record<Work, Kernel[]> = {
     forward: [...MAPS, passes.statistics, passes.attend],
     jvp: [...MAPS, passes.attendTangent],
     vjp: [...MAPS, MEAN_GRADIENT, passes.queryGradient, passes.keyGradient, passes.valueGradient],
@@ -42,11 +44,13 @@ export class Primal {
   readonly sizes: LayerSizes;
   /** A row (largest score, 1/sum, largest |score|, 0) for every head and query. */
   readonly statistics: View;
+  /** [n, dIn] */
+  readonly input: View;
   /** Work space: a vector of the domain and of the range. */
   readonly domain: View;
   readonly range: View;
   readonly #passes: Passes;
-  readonly #weights: LayerWeights;
+  readonly weights: LayerWeights;
   readonly #scalars: Record<string, number>;
   readonly #mask: View;
   readonly #angles?: View;
@@ -69,12 +73,13 @@ export class Primal {
     this.outShape = [n, dOut];
     this.sizes = sizes;
     this.#passes = attentionPasses(sizes.kind);
-    this.#weights = weights;
+    this.weights = weights;
     const ofMask = { tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0 };
     const scaleBits = bitsOf(weights.scale);
     this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, scaleBits };
     this.#mask = region.upload(mask.words, "the mask");
     if (frequencies) this.#angles = region.upload(rotations(n, frequencies), "the rotations");
+    this.input = region.upload(input.data, kept);
     this.#qkv = region.words(n * channels, kept);
     this.statistics = region.words(4 * heads * n, kept);
     this.#output = region.words(n * heads * dValue, kept);
@@ -83,26 +88,25 @@ export class Primal {
     this.#mean = region.words(heads * n, work);
     this.domain = region.words(n * dIn, work);
     this.range = region.words(n * dOut, work);
-    write(region.memory.device, this.domain, input.data);
   }
 
-  /** The layer at the input in `domain`, into `range`. */
+  /** The layer at the input, into `range`. */
   recordForward(batch: Batch): void {
     const { heads } = this.sizes;
-    this.#project(batch, this.domain, this.#qkv, this.#weights.bias);
+    this.#project(batch, this.input, this.#qkv, this.weights.bias);
     this.#pass(batch, this.#passes.statistics, 1, heads, { statistics: this.statistics });
     this.#pass(batch, this.#passes.attend, this.sizes.dValue, heads, { output: this.#output });
-    if (this.#weights.output) this.#mapOutput(batch, this.#output, this.range, this.#weights.outputBias);
+    if (this.weights.output) this.#mapOutput(batch, this.#output, this.range, this.weights.outputBias);
     else batch.copy(this.#output, this.range);
   }
 
   /** to = J from. */
   recordJvp(batch: Batch, from: View, to: View): void {
-    const outputTangent = this.#weights.output ? this.#heads : to;
+    const outputTangent = this.weights.output ? this.#heads : to;
     this.#project(batch, from, this.#channels);
     const views = { tangent: this.#channels, output: this.#output, outputTangent, mean: this.#mean };
     this.#pass(batch, this.#passes.attendTangent, this.sizes.dValue, this.sizes.heads, views);
-    if (this.#weights.output) this.#mapOutput(batch, outputTangent, to);
+    if (this.weights.output) this.#mapOutput(batch, outputTangent, to);
   }
 
   /** to = Jᵀ from. */
@@ -167,7 +171,7 @@ export class Primal {
   /** Queries, keys and values of rows [n, dIn], the former two rotated. */
   #project(batch: Batch, from: View, to: View, bias?: View): void {
     const sizes = { rows: this.n, columns: channelsOf(this.sizes), depth: this.sizes.dIn };
-    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.#weights.project, c: to, bias });
+    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.weights.project, c: to, bias });
     this.#rotate(batch, to, false);
   }
 
@@ -175,15 +179,15 @@ export class Primal {
   #projectBack(batch: Batch, from: View, to: View): void {
     this.#rotate(batch, from, true);
     const sizes = { rows: this.n, columns: this.sizes.dIn, depth: channelsOf(this.sizes) };
-    multiply(batch, MULTIPLY, sizes, { a: from, b: this.#weights.project, c: to });
+    multiply(batch, MULTIPLY, sizes, { a: from, b: this.weights.project, c: to });
   }
 
   /** The gradient of the heads' outputs. */
   #recordOutputGradient(batch: Batch, from: View): View {
     const { heads, dValue, dOut } = this.sizes;
-    if (!this.#weights.output) return from;
+    if (!this.weights.output) return from;
     const sizes = { rows: this.n, columns: heads * dValue, depth: dOut };
-    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.#weights.output, c: this.#heads });
+    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.weights.output, c: this.#heads });
     return this.#heads;
   }
 
@@ -198,7 +202,7 @@ export class Primal {
   #mapOutput(batch: Batch, from: View, to: View, bias?: View): void {
     const { heads, dValue, dOut } = this.sizes;
     const sizes = { rows: this.n, columns: dOut, depth: heads * dValue };
-    multiply(batch, MULTIPLY, sizes, { a: from, b: this.#weights.output!, c: to, bias });
+    multiply(batch, MULTIPLY, sizes, { a: from, b: this.weights.output!, c: to, bias });
   }
 }
 

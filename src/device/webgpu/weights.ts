@@ -1,6 +1,7 @@
 // A layer's weights on the GPU: a row a channel, so that a head's are one range.
 import type { ResolvedLinear, ResolvedSpec } from "../../attention/spec.js";
 import type { Batch } from "./batch.js";
+import type { Gpu } from "./gpu.js";
 import { type Region, range, type View } from "./memory.js";
 
 /** What is kept of a spec once its weights are on the GPU: the user's arrays are not held on to. */
@@ -48,6 +49,28 @@ export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights 
     bias: region.upload(biases, "the biases"),
     output: output && region.upload(output.weight, "the output weights"),
     outputBias: output?.bias && region.upload(output.bias, "the biases"),
+  };
+}
+
+/** The weights as they are on the GPU, with the mask and the rotations of `sizes`; without the output map's bias. */
+export async function downloadWeights(gpu: Gpu, layer: LayerWeights, sizes: LayerSizes): Promise<ResolvedSpec> {
+  const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
+  const views = [layer.project, layer.bias, ...(layer.output ? [layer.output] : [])];
+  const [project, bias, output] = await gpu.run(() => undefined, views);
+  const map = (first: number, columns: number): ResolvedLinear => {
+    const weight = new Float32Array(dIn * columns);
+    for (let c = 0; c < columns; c++) {
+      for (let e = 0; e < dIn; e++) weight[e * columns + c] = project[(first + c) * dIn + e];
+    }
+    return { dIn, dOut: columns, weight, bias: bias.slice(first, first + columns) };
+  };
+  return {
+    ...sizes,
+    scale: layer.scale,
+    query: map(0, heads * dHead),
+    key: map(heads * dHead, kvHeads * dHead),
+    value: map((heads + kvHeads) * dHead, kvHeads * dValue),
+    output: output && { dIn: heads * dValue, dOut, weight: output },
   };
 }
 
