@@ -4,7 +4,7 @@ import type { Runtime } from "../../src/runtime.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError, scaledError, tolerance } from "./close.js";
-import { variantRuntime, variants } from "./variants.js";
+import { runs, variantRuntime, variants } from "./variants.js";
 
 describe.each(variants)("attention in $name on random ragged shapes", (variant) => {
   let runtime: Runtime;
@@ -32,7 +32,7 @@ describe.each(variants)("attention in $name on random ragged shapes", (variant) 
           const size = norm(ju.data) * norm(g.data) + norm(jg.data) * norm(u.data);
           expect(Math.abs(inner(ju.data, g.data) - inner(u.data, jg.data))).toBeLessThan(limit * (size + 1e-30));
         }),
-        { numRuns: 150, seed: 7 },
+        { numRuns: runs(150), seed: 7 },
       );
     },
   );

@@ -8,7 +8,7 @@ import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";
 import { scaledError } from "./close.js";
-import { variantRuntime, variants } from "./variants.js";
+import { runs, variantRuntime, variants } from "./variants.js";
 
 function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
@@ -53,7 +53,7 @@ describe.each(variants)("gradient in $name", (variant) => {
         const limit = (variant.dtype === "f64" ? 1e-6 : 3e-5) * size * 10;
         expect(Math.abs(slope - (ahead.value - behind.value) / (2 * h))).toBeLessThan(limit);
       }),
-      { numRuns: 60, seed: 5 },
+      { numRuns: runs(60), seed: 5 },
     );
   });
 
@@ -72,7 +72,9 @@ describe.each(variants)("gradient in $name", (variant) => {
 });
 
 it("adds nothing up over what the mask rules out, and is zero for a layer of one token", async () => {
-  const runtime = await variantRuntime(variants[2]);
+  const variant = variants.at(-1)!;
+  const runtime = await variantRuntime(variant);
+  const limit = variant.dtype === "f64" ? 1e-12 : 1e-4;
   await fc.assert(
     fc.asyncProperty(attentionCases({ maxTokens: 6 }), async ({ spec, x, u, g, n }) => {
       const layer = runtime.attention({
@@ -81,11 +83,11 @@ it("adds nothing up over what the mask rules out, and is zero for a layer of one
       });
       const at = await layer.linearize(x);
       // Each token sees itself alone: the Jacobian does not depend on x.
-      expect((await at.gradient(u, g)).data.every((entry) => Math.abs(entry) < 1e-12)).toBe(true);
+      expect((await at.gradient(u, g)).data.every((entry) => Math.abs(entry) < limit)).toBe(true);
       at.dispose();
       layer.dispose();
     }),
-    { numRuns: 30, seed: 2 },
+    { numRuns: runs(30), seed: 2 },
   );
   runtime.dispose();
 });

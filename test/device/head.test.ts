@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attentionCases } from "../reference/arbitraries.js";
 import { relativeError, tolerance } from "./close.js";
-import { variantRuntime, variants } from "./variants.js";
+import { runs, variantRuntime, variants } from "./variants.js";
 
 describe.each(variants)("Attention.head in $name", (variant) => {
   it.each(["dot-product", "l2"] as const)(
@@ -34,7 +34,7 @@ describe.each(variants)("Attention.head in $name", (variant) => {
           whole.dispose();
           layer.dispose();
         }),
-        { numRuns: 40, seed: 11 },
+        { numRuns: runs(40), seed: 11 },
       );
       runtime.dispose();
     },

@@ -9,7 +9,7 @@ import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";
 import { tolerance } from "./close.js";
-import { variantRuntime, variants } from "./variants.js";
+import { runs, variantRuntime, variants } from "./variants.js";
 
 describe.each(variants)("norms in $name", (variant) => {
   let runtime: Runtime;
@@ -42,7 +42,7 @@ describe.each(variants)("norms in $name", (variant) => {
       fc.asyncProperty(attentionCases({ kind, maxTokens: 9, maxWidth: 17 }), ({ spec, x }) =>
         compareNorms(runtime, spec, x, variant.dtype),
       ),
-      { numRuns: 40, seed: 3 },
+      { numRuns: runs(40), seed: 3 },
     );
   });
 
@@ -68,7 +68,7 @@ describe.each(variants)("norms in $name", (variant) => {
         at.dispose();
         layer.dispose();
       }),
-      { numRuns: 15, seed: 4 },
+      { numRuns: runs(15), seed: 4 },
     );
   });
 

@@ -8,7 +8,7 @@ import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { referenceAttention } from "../reference/attention.js";
 import { tolerance } from "./close.js";
-import { variantRuntime, variants } from "./variants.js";
+import { onWebGpu, variantRuntime, variants } from "./variants.js";
 
 function inner(a: Tensor, b: Tensor): number {
   let sum = 0;
@@ -71,7 +71,7 @@ describe.each(variants)("sigma in $name", (variant) => {
   });
 });
 
-describe("memory", () => {
+describe.skipIf(onWebGpu)("memory of WebAssembly", () => {
   it("is given back to the last byte by dispose, in any order", async () => {
     const runtime = await variantRuntime(variants[0]);
     const heap = (runtime as unknown as { heap: { used: number } }).heap;
