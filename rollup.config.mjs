@@ -1,13 +1,18 @@
-// Bundles src/ into dist/: one ES module a sub-path, which leaves the optional tokenizers to the user, and the
-// command, which carries all that it needs.
+// Bundles src/ into dist/. The library: one ES module a sub-path, its kernels embedded; the same for edge runtimes,
+// where the kernels are static imports of .wasm files; and one classic script for pages opened from disk. The command
+// carries all that it needs.
 import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { copyFile, mkdir, rm } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import commonjs from "@rollup/plugin-commonjs";
 import json from "@rollup/plugin-json";
 import nodeResolve from "@rollup/plugin-node-resolve";
+import { minify } from "rolldown/utils";
 import ts from "typescript";
 
-/** Strips types file by file; the type check is tsc's. */
+const transpiled = new Map();
+
+/** Strips types and comments file by file; the type check is tsc's, and the docstrings are in the declarations. */
 const typescript = {
   name: "typescript",
   resolveId(source, importer) {
@@ -17,29 +22,87 @@ const typescript = {
   },
   transform(code, id) {
     if (!id.endsWith(".ts")) return null;
-    const { outputText, sourceMapText } = ts.transpileModule(code, {
-      fileName: id,
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ESNext,
-        sourceMap: true,
-        verbatimModuleSyntax: true,
-      },
-    });
-    return { code: outputText.replace(/\/\/# sourceMappingURL=.*\n?$/, ""), map: sourceMapText };
+    if (!transpiled.has(id)) {
+      const { outputText, sourceMapText } = ts.transpileModule(code, {
+        fileName: id,
+        compilerOptions: {
+          target: ts.ScriptTarget.ES2022,
+          module: ts.ModuleKind.ESNext,
+          removeComments: true,
+          sourceMap: true,
+          verbatimModuleSyntax: true,
+        },
+      });
+      transpiled.set(id, { code: outputText.replace(/\/\/# sourceMappingURL=.*\n?$/, ""), map: sourceMapText });
+    }
+    return transpiled.get(id);
   },
 };
 
-const library = {
+/** Takes importedKernels.ts for embeddedKernels.ts, and leaves its .wasm files to the edge platform's bundler. */
+const importedKernels = (suffix) => ({
+  name: "imported-kernels",
+  resolveId(source, importer) {
+    if (source === "./embeddedKernels.js") return resolve(dirname(importer), "importedKernels.ts");
+    if (source.endsWith(".wasm")) return { id: `../kernels/${basename(source)}${suffix}`, external: "relative" };
+    return null;
+  },
+});
+
+/** For those who load the files as they are; a source map leads back to src/. */
+const minified = {
+  name: "minified",
+  async renderChunk(code, chunk) {
+    const { code: short, map, errors } = await minify(chunk.fileName, code, { sourcemap: true });
+    if (errors.length > 0) throw new Error(errors[0].message);
+    return { code: short, map };
+  },
+};
+
+/** What dist/ had is gone, so that no chunk of an earlier build is published. */
+const emptied = {
+  name: "emptied",
+  async generateBundle() {
+    for (const made of ["chunks", "command", "kernels", "workerd", "edge-light"]) {
+      await rm(`dist/${made}`, { recursive: true, force: true });
+    }
+    await mkdir("dist/kernels", { recursive: true });
+    for (const name of ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"]) {
+      await copyFile(`build/kernels/${name}.wasm`, `dist/kernels/${name}.wasm`);
+    }
+  },
+};
+
+const tokenizers = [/^@huggingface\/tokenizers/, /^gpt-tokenizer/];
+
+const library = (dir, ...plugins) => ({
   input: {
     index: "src/index.ts",
     models: "src/models/index.ts",
     analysis: "src/analysis/index.ts",
     report: "src/report/index.ts",
   },
-  external: [/^node:/, /^@huggingface\/tokenizers/, /^gpt-tokenizer/],
-  plugins: [typescript, nodeResolve()],
-  output: { dir: "dist", format: "es", sourcemap: true, chunkFileNames: "chunks/[name]-[hash].js" },
+  external: tokenizers,
+  plugins: [...plugins, typescript, nodeResolve(), minified],
+  output: {
+    dir,
+    format: "es",
+    sourcemap: true,
+    chunkFileNames: "chunks/[name]-[hash].js",
+  },
+});
+
+const page = {
+  input: "src/page.ts",
+  external: tokenizers,
+  plugins: [typescript, nodeResolve(), minified],
+  output: {
+    file: "dist/howsmooth.iife.js",
+    format: "iife",
+    name: "howsmooth",
+    sourcemap: true,
+    inlineDynamicImports: true,
+  },
 };
 
 const command = {
@@ -54,4 +117,10 @@ const command = {
   },
 };
 
-export default [library, command];
+export default [
+  library("dist", emptied),
+  library("dist/workerd", importedKernels("")),
+  library("dist/edge-light", importedKernels("?module")),
+  page,
+  command,
+];

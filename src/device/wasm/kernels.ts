@@ -1,8 +1,9 @@
 // Loading the kernels: which binary, compiled once, one instance and one memory a runtime.
 import { DeviceError } from "../../errors.js";
 import type { URLLike } from "../../platform.js";
-import * as f32 from "./kernels/f32.js";
-import { type WasmMemory, type WasmModule, WebAssembly } from "./webassembly.js";
+import { compile, webAssembly } from "./compile.js";
+import { loadKernels } from "./embeddedKernels.js";
+import type { WasmMemory, WasmModule } from "./webassembly.js";
 
 /** The exports of assembly/index.ts. Pointers are unsigned byte offsets, kept in numbers. */
 export interface Kernels {
@@ -51,9 +52,11 @@ const RELAXED_PROBE = Uint8Array.of(
 );
 
 export type Simd = "relaxed" | "simd128";
+/** The binaries of scripts/kernels.mjs. */
+export type KernelName = "f32-simd" | "f32-relaxed" | "f64-simd" | "f64-relaxed";
 export type KernelSource = WasmModule | Uint8Array | ArrayBuffer | URLLike | string;
 
-const compiled = new Map<string, Promise<WasmModule>>();
+const compiled = new Map<KernelName, Promise<WasmModule>>();
 
 export async function instantiateKernels(
   dtype: "f32" | "f64",
@@ -61,7 +64,7 @@ export async function instantiateKernels(
   override?: KernelSource,
 ): Promise<{ kernels: Kernels; simd: Simd }> {
   const api = webAssembly();
-  const module = override === undefined ? await embedded(dtype) : await fromSource(override);
+  const module = override === undefined ? await ownKernels(dtype) : await fromSource(override);
   const instance = await api.instantiate(module, { env: { memory, abort: () => undefined } });
   const kernels = instance.exports as Kernels;
   const word = dtype === "f32" ? 4 : 8;
@@ -74,37 +77,16 @@ export async function instantiateKernels(
   return { kernels, simd: description & 256 ? "relaxed" : "simd128" };
 }
 
-/** The namespace, or an error that says what is missing. */
-export function webAssembly(): NonNullable<typeof WebAssembly> {
-  if (!WebAssembly) throw new DeviceError("this JavaScript runtime has no WebAssembly");
-  return WebAssembly;
-}
-
-function embedded(dtype: "f32" | "f64"): Promise<WasmModule> {
-  const simd = webAssembly().validate(RELAXED_PROBE) ? "relaxed" : "simd";
-  const name = `${dtype}-${simd}`;
+/** The package's own kernels for this runtime, compiled once and shared by all who ask. */
+function ownKernels(dtype: "f32" | "f64"): Promise<WasmModule> {
+  const name: KernelName = `${dtype}-${webAssembly().validate(RELAXED_PROBE) ? "relaxed" : "simd"}`;
   let module = compiled.get(name);
   if (!module) {
-    module = (async () => {
-      const binaries = dtype === "f32" ? f32 : await import("./kernels/f64.js");
-      return compile(decodeBase64(binaries[simd]));
-    })();
+    module = loadKernels(name);
     compiled.set(name, module);
     module.catch(() => compiled.delete(name));
   }
   return module;
-}
-
-async function compile(bytes: Uint8Array): Promise<WasmModule> {
-  try {
-    return await webAssembly().compile(bytes);
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const remedy = /content.security.policy|unsafe-eval|disallowed by embedder|code generation/i.test(message)
-      ? "the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src, or pass a compiled module as `kernels`"
-      : "it needs WebAssembly SIMD";
-    throw new DeviceError(`the WebAssembly kernels could not be compiled: ${message} (${remedy})`, { cause });
-  }
 }
 
 async function fromSource(source: KernelSource): Promise<WasmModule> {
@@ -120,12 +102,4 @@ async function fromSource(source: KernelSource): Promise<WasmModule> {
     return compile(new Uint8Array(await response.arrayBuffer()));
   }
   return source;
-}
-
-function decodeBase64(text: string): Uint8Array {
-  const { atob } = globalThis as unknown as { atob(text: string): string };
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }

@@ -1,0 +1,29 @@
+// Bytes to a compiled module, or an error that says what the page or the runtime must allow.
+import { DeviceError } from "../../errors.js";
+import { type WasmModule, WebAssembly } from "./webassembly.js";
+
+/** The namespace, or an error that says what is missing. */
+export function webAssembly(): NonNullable<typeof WebAssembly> {
+  if (!WebAssembly) throw new DeviceError("this JavaScript runtime has no WebAssembly");
+  return WebAssembly;
+}
+
+export async function compile(bytes: Uint8Array): Promise<WasmModule> {
+  const api = webAssembly();
+  try {
+    return await api.compile(bytes);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new DeviceError(`the WebAssembly kernels could not be compiled: ${message} (${remedy(message)})`, { cause });
+  }
+}
+
+function remedy(message: string): string {
+  if (/disallowed by embedder/i.test(message)) {
+    return "this runtime takes WebAssembly only as a file of the bundle: import `howsmooth/kernels.wasm` statically and pass it as `kernels`, or bundle with the condition `workerd`";
+  }
+  if (/content.security.policy|unsafe-eval|code generation|unsafe-wasm|blocked by csp/i.test(message)) {
+    return "the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src";
+  }
+  return "it needs WebAssembly SIMD";
+}

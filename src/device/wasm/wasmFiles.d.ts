@@ -1,0 +1,4 @@
+declare module "*.wasm" {
+  const module: import("./webassembly.js").WasmModule;
+  export default module;
+}
