@@ -79,6 +79,13 @@ function sweepSettings(
   { layers, heads, lengths, samples, seed, rtol, bracket, bos }: AnalyzeSettings,
   config: ModelConfig,
 ): Omit<SweepOptions, "text" | "tokens"> {
+  if (config.image) {
+    throw new UsageError(
+      `this ${config.architecture} model reads images, not text or tokens; ` +
+        "measure it in a program, by trace({ pixels }, { layers }) and localLipschitz",
+      "analyze",
+    );
+  }
   const layer = layers?.find((layer) => layer >= config.layers);
   if (layer !== undefined) {
     throw new UsageError(`--layers: this model has layers 0 to ${config.layers - 1}, got ${layer}`, "analyze");

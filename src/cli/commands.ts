@@ -24,7 +24,7 @@ const device: Record<string, Flag> = {
 };
 
 /** With generated weights. */
-export const randomModels = ["random:gpt2"];
+export const randomModels = ["random:gpt2", "random:bert", "random:llama"];
 
 const help: Record<string, Flag> = { help: { help: "show this help" } };
 
@@ -39,7 +39,7 @@ export const analyze: Command = {
     heads: { help: "measure each head alone, too" },
     lengths: { value: "LIST", help: "tokens per window (default 2,4,8,16,32,64, as far as the model's context goes)" },
     samples: { value: "N", help: "windows per length; window s of length n starts at token s·n (default 10)" },
-    bos: { help: "begin each window with the model's beginning-of-sequence token" },
+    bos: { help: "begin each window with the model's beginning-of-sequence token, BERT's [CLS]" },
     rtol: { value: "X", help: "relative accuracy of sigma (default 1e-4 in f32, 1e-8 in f64)" },
     bracket: { value: "X", help: "go on until upper/lower - 1 is at most X" },
     ...device,

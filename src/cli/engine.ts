@@ -1,6 +1,6 @@
 // What the command needs of the library, so that tests can give it a model that lives in memory.
 import type { Measure } from "../analysis/measureRow.js";
-import type { LoadOptions } from "../models/index.js";
+import type { LoadOptions, RandomArchitecture } from "../models/index.js";
 import type { Model } from "../models/model.js";
 import type { Runtime } from "../runtime.js";
 import type { Pool } from "./pool.js";
@@ -8,7 +8,7 @@ import type { Pool } from "./pool.js";
 export interface Engine {
   createRuntime(options: { device?: "auto" | "wasm" | "webgpu"; dtype?: "f32" | "f64" }): Promise<Runtime>;
   loadModel(source: string, options: LoadOptions): Promise<Model>;
-  randomModel(architecture: "gpt2", options: { runtime: Runtime; seed: number }): Model | Promise<Model>;
+  randomModel(architecture: RandomArchitecture, options: { runtime: Runtime; seed: number }): Model | Promise<Model>;
   measure: Measure;
   /** Workers that measure in place of `measure`. */
   createPool(threads: number, dtype: "f32" | "f64"): Pool;

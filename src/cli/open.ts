@@ -1,4 +1,5 @@
 // From the <model> of a command line to a model: random, bundled, or loaded.
+import type { RandomArchitecture } from "../models/index.js";
 import type { Model } from "../models/model.js";
 import type { Runtime } from "../runtime.js";
 import { tinyFolder, tinyModel } from "./bundled.js";
@@ -15,12 +16,15 @@ export async function openModel(
   io: IO,
   engine: Engine,
 ): Promise<Model> {
-  if (source === "random:gpt2") return engine.randomModel("gpt2", { runtime, seed });
+  const [kind, architecture] = source.split(":");
+  if (kind === "random") return engine.randomModel(architecture as RandomArchitecture, { runtime, seed });
   const warn = (message: string) => {
     progress.clear();
     io.stderr.write(message);
   };
-  return engine.loadModel(source === tinyModel ? tinyFolder() : source, {
+  const isTiny = source === tinyModel;
+  return engine.loadModel(isTiny ? tinyFolder() : source, {
+    ...(isTiny ? { name: tinyModel } : {}),
     runtime,
     signal: io.signal,
     onProgress: showDownloads(progress, io.now),

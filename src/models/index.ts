@@ -1,4 +1,6 @@
 // howsmooth/models: checkpoints and randomly initialised models, and the inputs of their attention layers.
+
+export type { RandomArchitecture } from "./initialisation.js";
 export { type FileEvent, type LoadEvent, type LoadOptions, loadModel } from "./load.js";
 export type {
   ImageSize,

@@ -28,12 +28,15 @@ export interface LoadOptions extends SourceOptions {
   onProgress?: (event: LoadEvent) => void;
   /** Ends loading, and as with fetch also what is read from the network afterwards, when weights are used. */
   signal?: AbortSignalLike;
+  /** What reports call the model; default: where its files lie. */
+  name?: string;
 }
 
 /**
- * A GPT-2 or Llama checkpoint in Hugging Face's layout: config.json, model.safetensors (F32, F16, BF16 or F64) or its
- * shards and their index and, to encode text, tokenizer.json. Only headers are read here; weights are read when they
- * are used, from a server by ranges.
+ * A checkpoint in Hugging Face's layout: config.json, model.safetensors (F32, F16, BF16 or F64) or its shards and their
+ * index and, to encode text, tokenizer.json. Only headers are read here; weights are read when they are used, from a
+ * server by ranges. The architectures are GPT-2, GPT-Neo, Llama, Mistral, Qwen2, Gemma, BERT, RoBERTa, DistilBERT and
+ * ViT, by the model_type of config.json.
  * @param source a folder's path (Node, Deno, Bun), the URL of a folder, the id of a model on the Hugging Face hub
  * ("owner/name" or "owner/name@revision"; a folder of that name goes before it), files with names, or files by name
  * @throws ModelError naming the file, and the tensor, that is missing, damaged or not supported, or can't be fetched
@@ -42,8 +45,18 @@ export interface LoadOptions extends SourceOptions {
  * const same = await loadModel("openai-community/gpt2", { runtime, revision: "main" });
  */
 export async function loadModel(source: ModelSource, options: LoadOptions): Promise<Model> {
-  checkKeys("options", options, ["runtime", "onProgress", "signal", "revision", "hub", "token", "cache", "network"]);
-  const { runtime, onProgress, signal } = options;
+  checkKeys("options", options, [
+    "runtime",
+    "onProgress",
+    "signal",
+    "revision",
+    "hub",
+    "token",
+    "cache",
+    "network",
+    "name",
+  ]);
+  const { runtime, onProgress, signal, name } = options;
   if (typeof runtime?.attention !== "function") throw wrongKind("runtime", "a runtime, of createRuntime()", runtime);
   throwIfAborted(signal);
   const files = await openSource(source, options, signal, onProgress);
@@ -69,7 +82,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
 
   const bosToken = architecture.config.bosToken ?? text.bosToken;
   const complete = { ...architecture, config: { ...architecture.config, bosToken } };
-  return new Transformer(complete, { source: files.name, files: hashes }, text, runtime);
+  return new Transformer(complete, { source: name ?? files.name, files: hashes }, text, runtime);
 }
 
 async function readConfig(files: FileSource): Promise<ConfigFile> {

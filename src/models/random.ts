@@ -2,69 +2,82 @@
 import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../check.js";
 import type { Runtime } from "../runtime.js";
 import { ConfigFile } from "./config.js";
-import { gpt2 } from "./gpt2.js";
+import { initialise, type RandomArchitecture, recipes, type Sizes } from "./initialisation.js";
 import type { Model } from "./model.js";
-import { type Law, RandomWeights } from "./randomWeights.js";
 import { gpt2Encoding, loadGpt2Tokenizer, noTokenizer } from "./tokenizer.js";
 import { Transformer } from "./transformer.js";
 
+/** Sizes default to those of Hugging Face's configuration: GPT-2 small, BERT base, Llama 7B. */
 export interface RandomModelOptions {
   runtime: Runtime;
   /** Default 0. */
   seed?: number;
-  /** Default 12. */
+  /** Default 12; of llama 32. */
   layers?: number;
-  /** Default 768. */
+  /** Default 768; of llama 4096. */
   width?: number;
-  /** A divisor of the width; default 12. */
+  /** A divisor of the width; default 12, of llama 32. */
   heads?: number;
-  /** Default 50257, GPT-2's; with another one there is no text encoding. */
+  /** Of llama: key and value heads, a divisor of the heads; default as many. */
+  kvHeads?: number;
+  /** Width of the feed-forward part; default 4·width, of llama two thirds of that in multiples of 256. */
+  inner?: number;
+  /**
+   * Default 50257, GPT-2's, whose encoding then turns text into tokens: the rows of a random table are all alike.
+   * With another one there is no text encoding.
+   */
   vocabulary?: number;
-  /** The longest sequence, default 1024. */
+  /** The longest sequence; default 1024, of bert 512, of llama 2048. */
   context?: number;
 }
 
+/** All blocks are known from the start, if not their weights. */
+const mostLayers = 10_000;
+
 /**
- * GPT-2 (small, unless told otherwise) as Hugging Face initialises it: N(0, 0.02²), the output projections c_proj
- * scaled by 1/√(2·layers) (Radford et al. 2019), biases 0, norms 1. Weights are generated when they are used, block by
- * block, embeddings row by row; the same seed gives the same weights, whatever else was generated.
+ * A model as Hugging Face initialises it: N(0, 0.02²), the output projections of GPT-2 scaled by 1/√(2·layers)
+ * (Radford et al. 2019), biases 0, norms 1. There is no padding token, whose embedding would be 0. Weights are generated
+ * when they are used, block by block, embeddings row by row; the same seed gives the same weights, whatever else was
+ * generated.
+ * @throws TypeError, RangeError for wrong options
  * @example
  * const model = await randomModel("gpt2", { runtime, seed: 0 });
+ * const llama = await randomModel("llama", { runtime, layers: 16, width: 2048, heads: 32, kvHeads: 8 });
  */
-export async function randomModel(architecture: "gpt2", options: RandomModelOptions): Promise<Model> {
-  checkOneOf("architecture", architecture, ["gpt2"]);
-  checkKeys("options", options, ["runtime", "seed", "layers", "width", "heads", "vocabulary", "context"]);
-  const { runtime, seed = 0, layers = 12, width = 768, heads = 12 } = options;
-  const { vocabulary = gpt2Encoding.vocabulary, context = 1024 } = options;
+export async function randomModel(architecture: RandomArchitecture, options: RandomModelOptions): Promise<Model> {
+  checkOneOf("architecture", architecture, Object.keys(recipes) as RandomArchitecture[]);
+  const { read, config, grouped } = recipes[architecture];
+  const sizeNames = ["layers", "width", "heads", ...(grouped ? ["kvHeads"] : []), "inner", "vocabulary", "context"];
+  checkKeys("options", options, ["runtime", "seed", ...sizeNames]);
+  const { runtime, seed = 0 } = options;
   if (typeof runtime?.attention !== "function") throw wrongKind("runtime", "a runtime, of createRuntime()", runtime);
   checkInteger("seed", seed, 0);
-  for (const [label, value] of Object.entries({ layers, width, heads, vocabulary, context }))
-    checkInteger(label, value, 1);
-  if (width % heads !== 0) throw wrongValue("heads", `a divisor of the width ${width}`, heads);
+  const sizes = sizesOf(architecture, options);
 
-  const ownVocabulary = vocabulary === gpt2Encoding.vocabulary;
-  const config = new ConfigFile({
-    n_layer: layers,
-    n_embd: width,
-    n_head: heads,
-    vocab_size: vocabulary,
-    n_positions: context,
+  const ownVocabulary = sizes.vocabulary === gpt2Encoding.vocabulary;
+  const file = new ConfigFile({
+    ...config(sizes),
     ...(ownVocabulary ? { bos_token_id: gpt2Encoding.endOfText } : {}),
   });
   const text = ownVocabulary
     ? await loadGpt2Tokenizer()
-    : { reason: noTokenizer(`its vocabulary of ${vocabulary} is not GPT-2's of ${gpt2Encoding.vocabulary}`) };
-  const origin = { source: `random:gpt2, seed ${seed}` };
-  return new Transformer(gpt2(config, randomGpt2Weights(seed, layers)), origin, text, runtime);
+    : { reason: noTokenizer(`its vocabulary of ${sizes.vocabulary} is not GPT-2's of ${gpt2Encoding.vocabulary}`) };
+  const origin = { source: `random:${architecture}, seed ${seed}` };
+  return new Transformer(read(file, initialise(architecture, seed, sizes.layers)), origin, text, runtime);
 }
 
-/** GPT-2's initialisation as a source of weights, under the names of Hugging Face's GPT2Model. */
-export function randomGpt2Weights(seed: number, layers: number): RandomWeights {
-  const std = 0.02;
-  const law = (name: string): Law => {
-    if (name.endsWith(".bias")) return { constant: 0 };
-    if (/\bln_\w+\.weight$/.test(name)) return { constant: 1 };
-    return { std: name.endsWith("c_proj.weight") ? std / Math.sqrt(2 * layers) : std };
-  };
-  return new RandomWeights(seed, (name) => name.startsWith("transformer."), law);
+function sizesOf(architecture: RandomArchitecture, options: RandomModelOptions): Sizes {
+  const { defaults, inner: innerOf } = recipes[architecture];
+  const { layers = defaults.layers, width = defaults.width, heads = defaults.heads } = options;
+  const { kvHeads = heads, inner = innerOf(width), context = defaults.context } = options;
+  const { vocabulary = gpt2Encoding.vocabulary } = options;
+  checkInteger("layers", layers, 1, mostLayers);
+  const sizes = { layers, width, heads, kvHeads, inner, vocabulary, context };
+  for (const [label, value] of Object.entries(sizes)) checkInteger(label, value, 1);
+  if (width % heads !== 0) throw wrongValue("heads", `a divisor of the width ${width}`, heads);
+  if (heads % kvHeads !== 0) throw wrongValue("kvHeads", `a divisor of the heads ${heads}`, kvHeads);
+  if (architecture === "llama" && (width / heads) % 2 !== 0) {
+    throw wrongValue("heads", `a divisor of the width ${width} that leaves an even head size`, heads);
+  }
+  return sizes;
 }

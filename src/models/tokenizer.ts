@@ -15,6 +15,8 @@ export const gpt2Encoding = { endOfText: 50256, vocabulary: 50257 };
  * The tokenizer of a folder, from its tokenizer.json, through @huggingface/tokenizers.
  * A tokenizer that can't be had is no reason to refuse the model: the reason is kept for `encode`. Its patterns are run
  * as they are: one made for it can take exponential time, so that a tokenizer.json is to be trusted like a program.
+ * @returns with `bosToken`, the token that begins a text: bos_token of tokenizer_config.json, else cls_token, else [CLS]
+ *   (older BERTs rely on their class for it)
  */
 export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReason & { bosToken?: number }> {
   const file = "tokenizer.json";
@@ -37,7 +39,7 @@ export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReas
       where,
       file,
     );
-    return { tokenizer, bosToken: tokenId(inner, settings["bos_token"]) };
+    return { tokenizer, bosToken: firstToken(inner, settings) };
   } catch (error) {
     return { reason: noTokenizer(`${where} can't be used (${reasonOf(error)})`, file) };
   }
@@ -105,7 +107,12 @@ async function optionalJson(source: FileSource, file: string): Promise<Record<st
   return (await source.size(file)) === undefined ? {} : readJson(source, file);
 }
 
-function tokenId(tokenizer: { token_to_id(token: string): number | undefined }, token: unknown): number | undefined {
-  const text = typeof token === "string" ? token : (token as { content?: unknown } | null | undefined)?.content;
-  return typeof text === "string" ? tokenizer.token_to_id(text) : undefined;
+function firstToken(
+  tokenizer: { token_to_id(token: string): number | undefined },
+  settings: Record<string, unknown>,
+): number | undefined {
+  const texts = [settings["bos_token"], settings["cls_token"], "[CLS]"].map((token) =>
+    typeof token === "string" ? token : (token as { content?: unknown } | null | undefined)?.content,
+  );
+  return tokenizer.token_to_id(texts.find((token): token is string => typeof token === "string")!);
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type RandomModelOptions, randomModel } from "../../src/models/index.js";
-import { randomGpt2Weights } from "../../src/models/random.js";
-import { createRuntime } from "../../src/runtime.js";
+import { initialise } from "../../src/models/initialisation.js";
+import { createRuntime, type Runtime } from "../../src/runtime.js";
 import type { Tensor } from "../../src/tensor.js";
 import { referenceRuntime } from "../reference/runtime.js";
+import { expectClose } from "./close.js";
 import { runtimes } from "./runtimes.js";
 
 const small = { layers: 3, width: 8, heads: 2, vocabulary: 11, context: 5 };
@@ -60,7 +61,7 @@ describe("randomModel", () => {
 
   it.each<[Partial<RandomModelOptions>, RegExp]>([
     [{ heads: 3 }, /"heads": expected a divisor of the width 8, got 3/],
-    [{ layers: 0 }, /"layers": expected an integer of at least 1, got 0/],
+    [{ layers: 0 }, /"layers": expected an integer from 1 to 10000, got 0/],
     [{ seed: -1 }, /"seed": expected an integer of at least 0, got -1/],
     [{ seed: 0.5 }, /"seed"/],
   ])("refuses %j", async (options, message) => {
@@ -69,7 +70,7 @@ describe("randomModel", () => {
 
   it("refuses an architecture that it doesn't know, a misspelt option, a missing runtime", async () => {
     await expect(randomModel("t5" as "gpt2", { runtime: referenceRuntime() })).rejects.toThrow(
-      /expected one of "gpt2"/,
+      /expected one of "gpt2", "bert", "llama"/,
     );
     await expect(make({ sed: 1 } as never)).rejects.toThrow(/unknown key "sed"/);
     await expect(randomModel("gpt2", {} as never)).rejects.toThrow(/"runtime": expected a runtime/);
@@ -93,10 +94,78 @@ describe("randomModel", () => {
   });
 });
 
+describe.each([
+  ["bert", { layers: 12, width: 768, heads: 12, kvHeads: 12, headSize: 64, context: 512 }],
+  ["llama", { layers: 32, width: 4096, heads: 32, kvHeads: 32, headSize: 128, context: 2048 }],
+] as const)("a random %s", (architecture, sizes) => {
+  it("has the sizes of Hugging Face's configuration and GPT-2's encoding", async () => {
+    const model = await randomModel(architecture, { runtime: referenceRuntime() });
+    expect(model.config).toEqual({ architecture, ...sizes, vocabulary: 50257, bosToken: 50256 });
+    expect(model.origin).toEqual({ source: `random:${architecture}, seed 0` });
+    expect(model.encode("Hello world")).toEqual([15496, 995]);
+  });
+
+  it("has the inputs on the kernels that it has on the reference", async () => {
+    const options = { ...small, inner: 12, seed: 5 };
+    const trace = async (runtime: Runtime) =>
+      (await (await randomModel(architecture, { runtime, ...options })).trace([1, 2, 3, 10], { layers: [2] })).get(2)!;
+    const reference = await trace(referenceRuntime());
+    for (const { make: makeRuntime, accuracy } of runtimes) {
+      const runtime = await makeRuntime();
+      expectClose(await trace(runtime), reference, accuracy);
+      runtime.dispose();
+    }
+  });
+
+  it("has matrices of standard deviation 0.02, norms of 1 and biases of 0", async () => {
+    const weights = initialise(architecture, 0, 2);
+    const spread = async (name: string, shape: number[]) => {
+      weights.require(name, shape);
+      const { data } = await weights.tensor(name);
+      return Math.hypot(...data) / Math.sqrt(data.length);
+    };
+    const { matrices, norms, biases } = named[architecture];
+    for (const name of matrices) {
+      expect(Math.abs((await spread(name, [100, 60])) / 0.02 - 1)).toBeLessThan(4 / Math.sqrt(2 * 6000));
+    }
+    for (const name of norms) expect(await spread(name, [6])).toBe(1);
+    for (const name of biases) expect(await spread(name, [6])).toBe(0);
+  });
+});
+
+const named = {
+  bert: {
+    matrices: [
+      "bert.embeddings.position_embeddings.weight",
+      "bert.encoder.layer.1.attention.output.dense.weight",
+      "bert.encoder.layer.1.output.dense.weight",
+    ],
+    norms: ["bert.embeddings.LayerNorm.weight", "bert.encoder.layer.0.attention.output.LayerNorm.weight"],
+    biases: ["bert.embeddings.LayerNorm.bias", "bert.encoder.layer.0.attention.self.query.bias"],
+  },
+  llama: {
+    matrices: [
+      "model.embed_tokens.weight",
+      "model.layers.1.self_attn.o_proj.weight",
+      "model.layers.1.mlp.down_proj.weight",
+    ],
+    norms: ["model.layers.0.input_layernorm.weight", "model.layers.0.post_attention_layernorm.weight"],
+    biases: [],
+  },
+};
+
+it("a random llama may share key and value heads, others may not", async () => {
+  const llama = (options: object) => randomModel("llama", { runtime: referenceRuntime(), ...small, ...options });
+  expect((await llama({ heads: 4, kvHeads: 2 })).config).toMatchObject({ heads: 4, kvHeads: 2, headSize: 2 });
+  await expect(llama({ heads: 4, kvHeads: 3 })).rejects.toThrow(/"kvHeads": expected a divisor of the heads 4, got 3/);
+  await expect(llama({ heads: 8 })).rejects.toThrow(/"heads": .*an even head size, got 8/);
+  await expect(make({ kvHeads: 1 })).rejects.toThrow(/unknown key "kvHeads"/);
+});
+
 describe("the weights", () => {
   const width = 768;
   const weights = (seed = 0, layers = 12) => {
-    const source = randomGpt2Weights(seed, layers);
+    const source = initialise("gpt2", seed, layers);
     source.require("transformer.h.6.attn.c_attn.weight", [width, 3 * width]);
     source.require("transformer.h.6.attn.c_proj.weight", [width, width]);
     source.require("transformer.h.6.attn.c_proj.bias", [width]);

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ConfigFile } from "../../src/models/config.js";
 import { gpt2 } from "../../src/models/gpt2.js";
 import type { Model, WalkStep } from "../../src/models/index.js";
-import { randomGpt2Weights } from "../../src/models/random.js";
+import { initialise } from "../../src/models/initialisation.js";
 import { noTokenizer } from "../../src/models/tokenizer.js";
 import { Transformer } from "../../src/models/transformer.js";
 import type { WeightSource } from "../../src/models/weights.js";
@@ -14,7 +14,7 @@ const windows = [[1, 2, 3], [4], [5, 6, 0, 1, 2]];
 /** A random model that writes down every tensor that it reads. */
 function recordedModel(runtime: ReferenceRuntime) {
   const read: string[] = [];
-  const inner = randomGpt2Weights(0, layers);
+  const inner = initialise("gpt2", 0, layers);
   const weights: WeightSource = {
     has: (name) => inner.has(name),
     require: (name, shape) => inner.require(name, shape),
