@@ -5,6 +5,8 @@ export * from "./bounds/index.js";
 export { DeviceError, ModelError, OutOfMemoryError } from "./errors.js";
 export * from "./invertible/index.js";
 export type { Layer, LinearizableLayer, Linearization } from "./layer.js";
+export type { BlockNormOptions } from "./linearization/blockNorms.js";
+export type { LocalBounds } from "./linearization/upperBound.js";
 export { localLipschitz } from "./localLipschitz.js";
 export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./runtime.js";
 export { createRuntime } from "./runtime.js";
