@@ -65,6 +65,12 @@ export function checkOptions(model: Model, options: SweepOptions): Provenance["o
   for (const [label, value] of Object.entries({ heads, bos })) {
     if (typeof value !== "boolean") throw wrongKind(label, "true or false", value);
   }
+  if (model.config.image) {
+    throw new RangeError(
+      `"model": a sweep measures windows of tokens, and this ${model.config.architecture} model reads images; ` +
+        "use trace({ pixels }) and localLipschitz",
+    );
+  }
   if (bos && model.config.bosToken === undefined) {
     throw new RangeError('"bos": this model has no beginning-of-sequence token; leave bos out');
   }

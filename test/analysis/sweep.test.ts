@@ -75,6 +75,12 @@ describe("sweep", () => {
     expect(provenance.input.wrapped).toMatch(/5 tokens.*3 windows of 4 tokens need 12/);
   });
 
+  it("refuses a model that reads images, by name", async () => {
+    const image = { channels: 3, height: 8, width: 8 };
+    const vision = { ...fakeModel(), config: { ...fakeModel().config, image } };
+    await expect(sweep(vision, options, fakeMeasure)).rejects.toThrow(/"model": .* reads images; use trace/);
+  });
+
   it("counts the beginning-of-sequence token among the n", async () => {
     const tokens = [10, 20, 30, 40];
     const options = { tokens, layers: [0], lengths: [1, 2], samples: 2, bos: true };
