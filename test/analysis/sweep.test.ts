@@ -78,6 +78,7 @@ describe("sweep", () => {
   it("refuses a model that reads images, by name", async () => {
     const image = { channels: 3, height: 8, width: 8 };
     const vision = { ...fakeModel(), config: { ...fakeModel().config, image } };
+    const options = { tokens: [1, 2, 3, 4], layers: [0], lengths: [2], samples: 1 };
     await expect(sweep(vision, options, fakeMeasure)).rejects.toThrow(/"model": .* reads images; use trace/);
   });
 
