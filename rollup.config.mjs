@@ -2,8 +2,8 @@
 // where the kernels are static imports of .wasm files; and one classic script for pages opened from disk. The command
 // carries all that it needs.
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, rm } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { cp, readdir, rm } from "node:fs/promises";
+import { basename, dirname, posix, resolve } from "node:path";
 import commonjs from "@rollup/plugin-commonjs";
 import json from "@rollup/plugin-json";
 import nodeResolve from "@rollup/plugin-node-resolve";
@@ -39,13 +39,20 @@ const typescript = {
   },
 };
 
+/** Stands for dist/kernels/ until it is known where a chunk lies. */
+const kernelFolder = "howsmooth-kernels/";
+
 /** Takes importedKernels.ts for embeddedKernels.ts, and leaves its .wasm files to the edge platform's bundler. */
 const importedKernels = (suffix) => ({
   name: "imported-kernels",
   resolveId(source, importer) {
     if (source === "./embeddedKernels.js") return resolve(dirname(importer), "importedKernels.ts");
-    if (source.endsWith(".wasm")) return { id: `../kernels/${basename(source)}${suffix}`, external: "relative" };
+    if (source.endsWith(".wasm")) return { id: `${kernelFolder}${basename(source)}${suffix}`, external: true };
     return null;
+  },
+  renderChunk(code, { fileName }) {
+    const up = posix.relative(dirname(`edge/${fileName}`), "kernels");
+    return { code: code.replaceAll(kernelFolder, `${up}/`), map: null };
   },
 });
 
@@ -59,17 +66,25 @@ const minified = {
   },
 };
 
-/** What dist/ had is gone, so that no chunk of an earlier build is published. */
-const emptied = {
-  name: "emptied",
-  async generateBundle() {
-    for (const made of ["chunks", "command", "kernels", "workerd", "edge-light"]) {
-      await rm(`dist/${made}`, { recursive: true, force: true });
+/** What an earlier build left is not published. After the new files are there, so that dist/ works at any time. */
+const swept = {
+  name: "swept",
+  async writeBundle({ dir }, bundle) {
+    const folders = new Set(Object.keys(bundle).map((file) => dirname(file)));
+    for (const folder of folders) {
+      if (folder === ".") continue;
+      for (const file of await readdir(`${dir}/${folder}`)) {
+        if (!(`${folder}/${file}` in bundle)) await rm(`${dir}/${folder}/${file}`, { force: true });
+      }
     }
-    await mkdir("dist/kernels", { recursive: true });
-    for (const name of ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"]) {
-      await copyFile(`build/kernels/${name}.wasm`, `dist/kernels/${name}.wasm`);
-    }
+  },
+};
+
+/** The kernels as files, for static imports. */
+const kernelFiles = {
+  name: "kernel-files",
+  async writeBundle() {
+    await cp("build/kernels", "dist/kernels", { recursive: true });
   },
 };
 
@@ -83,7 +98,7 @@ const library = (dir, ...plugins) => ({
     report: "src/report/index.ts",
   },
   external: tokenizers,
-  plugins: [...plugins, typescript, nodeResolve(), minified],
+  plugins: [...plugins, typescript, nodeResolve(), minified, swept],
   output: {
     dir,
     format: "es",
@@ -108,7 +123,7 @@ const page = {
 const command = {
   input: { cli: "src/cli/main.ts" },
   external: [/^node:/],
-  plugins: [typescript, nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }), commonjs(), json()],
+  plugins: [typescript, nodeResolve({ preferBuiltins: true, exportConditions: ["node"] }), commonjs(), json(), swept],
   output: {
     dir: "dist",
     format: "es",
@@ -118,7 +133,7 @@ const command = {
 };
 
 export default [
-  library("dist", emptied),
+  library("dist", kernelFiles),
   library("dist/workerd", importedKernels("")),
   library("dist/edge-light", importedKernels("?module")),
   page,
