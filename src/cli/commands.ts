@@ -74,6 +74,69 @@ export const analyze: Command = {
   ],
 };
 
+export const bounds: Command = {
+  name: "bounds",
+  operands: ["<model>"],
+  summary: "set upper bounds of each attention layer beside its measured Lipschitz constant",
+  flags: {
+    text: { value: "FILE", help: "UTF-8 text to measure on (default: a text of ours)" },
+    tokens: { value: "FILE.json", help: "the same as a JSON array of token ids" },
+    layers: { value: "LIST", help: "layers, counted from 0 (default: all)" },
+    lengths: { value: "LIST", help: "tokens per window, one window each (default 8,32)" },
+    ...device,
+    seed: { value: "N", help: "of the solver's starts and of a random model's weights (default 0)" },
+    json: { help: "print every bound, with its source and assumptions, as JSON" },
+    ...help,
+  },
+  later: [],
+  notes: [
+    [
+      "Columns, each bound from above:",
+      "  at x         certified at this input, from its attention probabilities",
+      "  distances    at this input, from distances of tokens alone",
+      "  radius       the largest norm that a token can have after the norm before the layer",
+      "  normalised   over all inputs that this norm can give, with its gain and bias absorbed",
+      "  ball         over all inputs of n tokens within the radius",
+      "  paper        the same, as in Castin, Ablin and Peyré 2024",
+      "docs/theory.md has their proofs. – : not for this kind of layer.",
+    ].join("\n"),
+    "<model> and LIST are those of howsmooth analyze --help.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
+  ],
+};
+
+export const reproduce: Command = {
+  name: "reproduce",
+  operands: ["<figure>"],
+  summary: "make a figure of the papers again, beside what was published: JSON, SVG and a paragraph",
+  flags: {
+    text: { value: "FILE", help: "castin-text: UTF-8 text to measure on (default: a text of ours)" },
+    tokens: { value: "FILE.json", help: "castin-text: the same as a JSON array of token ids" },
+    layers: { value: "LIST", help: "castin-text: layers, counted from 0 (default: the first and the middle one)" },
+    lengths: { value: "LIST", help: "castin-text: tokens per window (default twelve lengths from 2 to 100)" },
+    samples: { value: "N", help: "castin-text: windows per length (default 3)" },
+    quick: { help: "smaller sizes, in seconds: nothing is compared with what was published" },
+    seed: { value: "N", help: "of weights and inputs (default 0)" },
+    out: { value: "DIR", help: "write <figure>.json, .svg and .md there (default figures)" },
+    json: { help: "print the JSON instead of the paragraph" },
+    ...help,
+  },
+  later: [],
+  notes: [
+    [
+      "<figure> is one of",
+      "  bound-gap            how far above the truth each upper bound lies",
+      "  castin-adversarial   inputs at which the constant grows like the square root of n",
+      "  castin-random        growth with n at random initialisation, GPT-2 and BERT",
+      "  castin-text <model>  growth with n of a model's layers on a text",
+      "  kim-inverse          residual attention run backwards, L2 against dot-product",
+      "  kim-tightness        how tight the bound of L2 attention is",
+    ].join("\n"),
+    "Computed in f64 on wasm. The same seed gives the same figure. <model> is that of howsmooth analyze --help.",
+    "Exit codes: 0 reproduced, 1 failed, or some number differs from what is known, 2 wrong usage, 130 interrupted.",
+  ],
+};
+
 export const compare: Command = {
   name: "compare",
   operands: ["<a>", "<b>"],
@@ -105,9 +168,9 @@ export const info: Command = {
   notes: [],
 };
 
-export const commands = [analyze, compare, demo, info];
+export const commands = [analyze, bounds, compare, demo, info, reproduce];
 /** Commands of later versions: refused by name. */
-export const laterCommands = ["bounds", "reproduce"];
+export const laterCommands: string[] = [];
 
 export function overview(): string {
   return [

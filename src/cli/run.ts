@@ -1,6 +1,7 @@
 // The command line, from its arguments to an exit code.
 import { version } from "../version.js";
 import { analyze } from "./analyze.js";
+import { bounds } from "./bounds.js";
 import { commands, helpOf, laterCommands, overview } from "./commands.js";
 import { compare } from "./compare.js";
 import { demo } from "./demo.js";
@@ -8,13 +9,16 @@ import type { Engine } from "./engine.js";
 import { type CommandLine, parseCommandLine } from "./flags.js";
 import { info } from "./info.js";
 import { exitCode, Interruption, type IO } from "./io.js";
+import { reproduce } from "./reproduce.js";
 import { suggestion, UsageError } from "./usage.js";
 
 const actions: Record<string, (line: CommandLine, io: IO, engine: Engine) => Promise<number>> = {
   analyze,
+  bounds,
   compare,
   demo,
   info,
+  reproduce,
 };
 
 /** Runs one command. Never rejects: what goes wrong is said on stderr, in one line, and in the exit code. */
@@ -37,7 +41,8 @@ async function dispatch([name, ...args]: string[], io: IO, engine: Engine): Prom
   }
   if (name === undefined)
     throw new UsageError(
-      "which command? analyze measures a model, compare sets two reports side by side, info shows this machine",
+      "which command? analyze measures a model, bounds sets theory beside it, reproduce makes a figure of the papers, " +
+        "compare sets two reports side by side, info shows this machine",
     );
   if (laterCommands.includes(name)) throw new UsageError(`the command ${name} is not available yet`);
   const command = commands.find((command) => command.name === name);

@@ -27,7 +27,7 @@ export interface FixedPointProgress {
 /**
  * "converged": the a-posteriori bound is within the tolerance; where L was refuted on the way and there is no such
  * bound, the last step is, and `message` says so. "precision-limit": rounding keeps it from that. "step-limit": there
- * was no step left. "diverged": the map is no contraction, and the steps grew, or did not settle.
+ * was no step left. "diverged": the map is no contraction, and its steps grew, or no longer shrank at the last.
  */
 export type FixedPointStatus = "converged" | "precision-limit" | "step-limit" | "diverged";
 
@@ -133,8 +133,10 @@ export async function solveFixedPoint(
         return ["converged", `${seen} and g(x) = y to that, but ${refuted(contraction, c)}: other inverses may exist`];
       }
       if (changes.length < maxSteps) return undefined;
-      if (!holds) return ["diverged", `${seen}, the last; ${refuted(contraction, c)}`];
-      return ["step-limit", `${seen}, the last; it is within ${error.toPrecision(3)} of the inverse; raise maxSteps`];
+      if (holds)
+        return ["step-limit", `${seen}, the last; it is within ${error.toPrecision(3)} of the inverse; raise maxSteps`];
+      const settles = change < (1 / 2) * changes[changes.length >> 1];
+      return [settles ? "step-limit" : "diverged", `${seen}, the last; ${refuted(contraction, c)}`];
     }
   }
 }

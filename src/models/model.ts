@@ -1,7 +1,7 @@
 // What every model offers, whatever its architecture and wherever its weights come from.
 import type { AttentionSpec } from "../attention/spec.js";
 import type { AbortSignalLike } from "../platform.js";
-import type { Attention } from "../runtime.js";
+import type { Attention, NormSpec } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 
 export interface Tokenizer {
@@ -82,6 +82,8 @@ export interface WalkStep {
   readonly attention: Attention;
   /** The same layer's weights, to make it on another runtime: in a worker, say. To be called before the next step. */
   spec(): Promise<AttentionSpec>;
+  /** The normalisation whose outputs are the inputs; undefined where the model has none there. */
+  inputNorm?(): Promise<NormSpec | undefined>;
   /** The inputs of the attention. Not to be changed before the next step. */
   readonly inputs: Tensor[];
   /** The inputs of the block. */

@@ -127,7 +127,8 @@ export class Transformer implements Model {
         const norm = async () => this.#norm(stack, await block.attentionNorm(), signal);
         const normed = normPlacement === "pre" ? await this.#inRange(layer, norm()) : stack;
         const inputs = normed.split();
-        if (wanted.has(layer)) yield { layer, attention, spec, inputs, hidden: stack.split() };
+        const inputNorm = () => this.#inputNorm(layer);
+        if (wanted.has(layer)) yield { layer, attention, spec, inputNorm, inputs, hidden: stack.split() };
         if (layer < last) stack = await this.#inRange(layer, this.#advance(block, stack, attention, inputs, signal));
       } finally {
         attention.dispose();
@@ -147,6 +148,12 @@ export class Transformer implements Model {
     const data = this.#runtime.info.dtype === "f64" ? sums : new Float32Array(sums);
     const stack = new TokenStack(data, lengths, this.config.width);
     return embedding.norm ? this.#norm(stack, await embedding.norm(), signal) : stack;
+  }
+
+  async #inputNorm(layer: number): Promise<NormSpec | undefined> {
+    const { blocks, embedding, normPlacement } = this.#architecture;
+    if (normPlacement === "pre") return blocks[layer].attentionNorm();
+    return layer === 0 ? embedding.norm?.() : blocks[layer - 1].feedForwardNorm();
   }
 
   #attention(read: () => Promise<AttentionSpec>): Attention {
