@@ -15,6 +15,8 @@ export interface ChosenGpu {
   readonly device: GPUDeviceLike;
   readonly owned: boolean;
   readonly adapter: string;
+  /** The GPU object: with Dawn in Node the device must not outlive it. */
+  readonly source?: object;
 }
 
 /** What the kernels ask of a device: no more than WebGPU's default limits. */
@@ -38,7 +40,8 @@ export async function chooseGpu(options: GpuOptions): Promise<ChosenGpu> {
     checkLimits(device.limits);
     return { device, owned: false, adapter: nameOf(device.adapterInfo) };
   }
-  const adapter = await requestAdapter(gpu);
+  const source = gpuOf(gpu);
+  const adapter = await requestAdapter(source);
   if (isSoftware(adapter) && !allowSoftware) {
     throw new DeviceError(
       `the only WebGPU adapter is a software one (${nameOf(adapter.info)}), slower than WebAssembly; allowSoftware accepts it`,
@@ -48,14 +51,14 @@ export async function chooseGpu(options: GpuOptions): Promise<ChosenGpu> {
   const requiredLimits = Object.fromEntries(WANTS.map((name) => [name, adapter.limits[name]]));
   try {
     const device = await adapter.requestDevice({ requiredLimits });
-    return { device, owned: true, adapter: nameOf(adapter.info) };
+    return { device, owned: true, adapter: nameOf(adapter.info), source };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new DeviceError(`the WebGPU adapter gives no device: ${message}`, { cause });
   }
 }
 
-async function requestAdapter(given: object | undefined): Promise<GPUAdapterLike> {
+function gpuOf(given: object | undefined): GPULike {
   const { navigator } = globalThis as { navigator?: { gpu?: GPULike } };
   const gpu = given ?? navigator?.gpu;
   if (gpu === undefined) {
@@ -66,7 +69,11 @@ async function requestAdapter(given: object | undefined): Promise<GPUAdapterLike
   if (typeof (gpu as Partial<GPULike> | null)?.requestAdapter !== "function") {
     throw wrongKind("gpu", "a GPU object with requestAdapter", gpu);
   }
-  const adapter = await (gpu as GPULike).requestAdapter({ powerPreference: "high-performance" });
+  return gpu as GPULike;
+}
+
+async function requestAdapter(gpu: GPULike): Promise<GPUAdapterLike> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new DeviceError("WebGPU finds no adapter here: no GPU, or no driver for it");
   return adapter;
 }

@@ -21,14 +21,16 @@ export class WebGpuRuntime implements Runtime {
   private constructor(
     readonly info: RuntimeInfo,
     readonly gpu: Gpu,
+    /** Held, so that it lives as long as the device. */
+    readonly source: object | undefined,
   ) {}
 
   /** @throws DeviceError where no GPU can be had */
   static async create(options: WebGpuRuntimeOptions): Promise<WebGpuRuntime> {
     const { requested, memoryLimit = Number.POSITIVE_INFINITY } = options;
-    const { device, owned, adapter } = await chooseGpu(options);
+    const { device, owned, adapter, source } = await chooseGpu(options);
     const info: RuntimeInfo = { device: "webgpu", requested, dtype: "f32", threads: 1, adapter };
-    return new WebGpuRuntime(info, new Gpu(device, owned, memoryLimit));
+    return new WebGpuRuntime(info, new Gpu(device, owned, memoryLimit), source);
   }
 
   attention(spec: AttentionSpec): Attention {
