@@ -32,3 +32,9 @@ export function prove(way: Way, proofs: Proof[], dtypes: string[] = ["f32", "f64
   const name = [way.runtime, way.how, device].join("-").replace(/[^\w.]+/g, "-");
   writeFileSync(`${evidence}${name}.json`, JSON.stringify({ ...way, device, proofs }, null, 2));
 }
+
+/** What a measurement costs somewhere, for the README. */
+export function recordCost(name: string, cost: Record<string, number>): void {
+  mkdirSync(`${evidence}costs`, { recursive: true });
+  writeFileSync(`${evidence}costs/${name}.json`, JSON.stringify(cost));
+}
