@@ -1,0 +1,122 @@
+// results.json as Markdown.
+import { applicationFlops } from "../layer.mjs";
+import { geometricMean } from "./statistics.mjs";
+
+const methods = {
+  "PyTorch automatic": ", the paper's way (jvp + vjp)",
+  "PyTorch formulas": ", linearised by hand",
+  "jax-js automatic": ", jvp + vjp",
+  "jax-js linearized": ", linearize + vjp, kept",
+  "jax-js jitted": ", jvp + vjp, jitted, heads not copied",
+  "tfjs-wasm automatic": ", vjp of vjp + vjp",
+};
+
+export function tables(results) {
+  return [
+    head(results),
+    callTable(results, "forward", "Forward, milliseconds (weights 0.02, causal)"),
+    callTable(results, "application", "One JᵀJ application, milliseconds (weights 0.02, causal)"),
+    sigmaTable(results),
+    reach(results),
+    gemmTable(results),
+  ].join("\n\n");
+}
+
+const number = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2));
+const row = (cells) => `| ${cells.join(" | ")} |`;
+const table = (header, rows) =>
+  [row(header), row(header.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(row)].join("\n");
+const spread = ({ median, low, high, runs }) =>
+  runs === 1 ? `${number(median)}` : `${number(median)} [${number(low)}–${number(high)}]`;
+const labelOf = ({ who, method }) => `${who}${methods[`${who} ${method}`] ?? ""}`;
+const settingOf = ({ n, weights, mask }) => `${n}, ${weights}, ${mask === "causal" ? "causal" : "full"}`;
+
+function head({ date, quick, machine, load, contestants, absent, minutes, problems }) {
+  const worst = Math.max(...problems.flatMap(({ agreement }) => agreement.map(({ error }) => error)));
+  const versions = contestants.map(({ who, version, on }) => `${who} ${version} (${on})`).join("; ");
+  return [
+    `GPT-2 layer (d = 768, 12 heads, f32), one thread each, in alternation; medians [lowest–highest]. ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${date.slice(0, 10)}${quick ? ", **quick run**" : ""}; load average ${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after ${minutes.toFixed(0)} minutes.`,
+    `${versions}.${absent.map((line) => ` Absent: ${line}.`).join("")}`,
+    `All agree on forward and on JᵀJ u to ${worst.toExponential(1)} before they are timed. onnxruntime-web has no derivatives; tfjs has no forward mode (its J u is a second reverse pass).`,
+  ].join("\n\n");
+}
+
+function callTable({ problems }, what, title) {
+  const timed = problems.filter((problem) => problem[what]);
+  const rows = timed[0][what].map((entry, index) => [
+    labelOf(entry),
+    ...timed.map((problem) => spread(problem[what][index])),
+  ]);
+  return `**${title}**\n\n${table(["", ...timed.map(({ n }) => `n = ${n}`)], rows)}`;
+}
+
+function sigmaTable({ problems }) {
+  const timed = problems.filter(({ sigma }) => sigma);
+  const peers = timed[0].sigma.map(({ who }) => who);
+  const cell = ({ end, error, steps, ...times }) => {
+    const cut = end === "cut";
+    return `${cut ? "> " : ""}${spread(times)} s; ${steps} steps${ends[end] ?? `, ${end}`}; error ${error.toExponential(0)}`;
+  };
+  const rows = timed.map((problem) => [settingOf(problem), ...problem.sigma.map(cell)]);
+  const note =
+    "Ours: `localLipschitz` at rtol 1e-4. The peers: the paper's power iteration (threshold 1e-4, at most 100 steps, the tangent where the released code takes the output). Errors are relative to our f64 sigma at rtol 1e-7 from another start; *cut*: stopped at the time budget, so the time is a lower bound.";
+  return `**Seconds to sigma**\n\n${note}\n\n${table(["n, weights, mask", ...peers], rows)}`;
+}
+
+const ends = { converged: "", threshold: "", limit: ", at its limit", cut: ", cut" };
+
+function reach(results) {
+  const sigma = results.problems.filter((problem) => problem.sigma);
+  const lines = [];
+  const against = (peer, target) => {
+    const ratios = sigma.flatMap((problem) => {
+      const theirs = problem.sigma.find(({ who }) => who === peer);
+      return theirs ? [{ ratio: theirs.median / problem.sigma[0].median, cut: theirs.end === "cut" }] : [];
+    });
+    if (ratios.length === 0) return;
+    const atLeast = ratios.some(({ cut }) => cut) ? "at least " : "";
+    const mean = geometricMean(ratios.map(({ ratio }) => ratio));
+    const least = Math.min(...ratios.map(({ ratio }) => ratio));
+    lines.push([`sigma, sooner than ${peer}, geometric mean`, `${atLeast}${number(mean)}×`, target]);
+    lines.push([`… in the worst setting`, `${number(least)}×`, peer === "PyTorch" ? "3×" : ""]);
+  };
+  against("PyTorch", "10×");
+  against("jax-js", "100×");
+  const speed = results.gemm.shapes.find(({ m }) => m === 512).product;
+  for (const { n, application, forward } of results.problems.filter((problem) => problem.application)) {
+    const mine = application[0].median;
+    const byHand = application.find(({ who, method }) => who === "PyTorch" && method === "formulas");
+    if (byHand) {
+      const target = n === 1024 ? "at most 1.1" : "";
+      lines.push([`one application / PyTorch by hand, n = ${n}`, number(mine / byHand.median), target]);
+    }
+    const flops = applicationFlops({ d: 768, n, causal: true });
+    const own = mine / (flops / speed / 1e6);
+    lines.push([`one application / its FLOPs at GEMM speed, n = ${n}`, own.toFixed(2), "at most 1.15"]);
+    for (const [peer, target] of [
+      ["onnxruntime-web", n === 1024 ? "2×" : "1.5×"],
+      ["PyTorch", ""],
+    ]) {
+      const theirs = forward.find(({ who }) => who === peer);
+      if (theirs)
+        lines.push([`forward, faster than ${peer}, n = ${n}`, `${number(theirs.median / forward[0].median)}×`, target]);
+    }
+  }
+  const { randomSeconds, openSeconds, openedBytes, fileBytes } = results.loading;
+  lines.push(["random GPT-2, layers 0–6 ready", `${number(randomSeconds)} s`, "2 s"]);
+  const read = `${number(openSeconds)} s, ${number(openedBytes / 1e6)} of ${number(fileBytes / 1e6)} MB read`;
+  lines.push(["checkpoint opened, one layer's weights read", read, "0.5 s"]);
+  lines.push(["first row of `npm start`", `${number(results.firstRow.seconds)} s`, "2 s"]);
+  return `**Ratios**\n\n${table(["", "measured", "aim"], lines)}`;
+}
+
+function gemmTable({ gemm }) {
+  const rows = gemm.shapes.map(({ kind, m, n, k, total, product }) => [
+    `${kind} ${m} × ${k} · ${k} × ${n}`,
+    number(total),
+    (total / gemm.ceiling).toFixed(2),
+    number(product),
+  ]);
+  const title = `Our GEMM, GFLOP/s; the ceiling, a register-only multiply-add loop, is ${number(gemm.ceiling)}`;
+  return `**${title}**\n\n${table(["", "packing included", "of the ceiling", "product alone"], rows)}`;
+}
