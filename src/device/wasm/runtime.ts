@@ -1,9 +1,10 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
 import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
-import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../../check.js";
+import { checkOneOf } from "../../check.js";
 import type { Layer } from "../../layer.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
 import type { Tensor, TensorLike } from "../../tensor.js";
+import { resolveNorm } from "../norm.js";
 import { WasmAttention } from "./attention.js";
 import { Heap, Region } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
@@ -44,13 +45,8 @@ export class WasmRuntime implements Runtime {
   }
 
   norm(spec: NormSpec): Layer {
-    checkKeys("norm", spec, ["kind", "gain", "bias", "epsilon"]);
-    const kind = checkOneOf("norm.kind", spec.kind, ["layer", "rms"]);
-    const gain = checkTensor("norm.gain", spec.gain, [-1]);
-    if (kind === "rms" && spec.bias !== undefined) throw new RangeError('"norm.bias": expected none for kind "rms"');
-    const bias = spec.bias === undefined ? undefined : checkTensor("norm.bias", spec.bias, gain.shape);
-    const epsilon = checkNumber("norm.epsilon", spec.epsilon, 0, Number.POSITIVE_INFINITY, true);
-    return new WasmNorm(this.kernels, new Region(this.heap), kind, gain.data, bias?.data, epsilon);
+    const { kind, gain, bias, epsilon } = resolveNorm(spec);
+    return new WasmNorm(this.kernels, new Region(this.heap), kind, gain, bias, epsilon);
   }
 
   async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
