@@ -7,16 +7,13 @@ import { Contestant } from "./contestant.mjs";
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 const node24 = here("node_modules/.bin/node");
 
+const [major] = process.versions.node.split(".");
+const ours = { name: "howsmooth", command: node24, file: "howsmooth.mjs", application: ["application"], sigma: true };
+
 /** `application` lists the methods of one JᵀJ application, the first of them the paper's where sigma is asked for. */
 const candidates = [
-  { name: "howsmooth", command: node24, file: "howsmooth.mjs", application: ["application"], sigma: true },
-  {
-    name: `howsmooth (Node ${process.versions.node.split(".")[0]})`,
-    command: process.execPath,
-    file: "howsmooth.mjs",
-    application: ["application"],
-    sigma: true,
-  },
+  ours,
+  ...(major === "24" ? [] : [{ ...ours, name: `howsmooth (Node ${major})`, command: process.execPath }]),
   {
     name: "PyTorch",
     command: findTorch(),

@@ -1,0 +1,1 @@
+export function insertTables(readme: string, text: string): string;

@@ -1,0 +1,1 @@
+export function tables(results: object): string;
