@@ -1,4 +1,4 @@
-// Bytes to a compiled module, or an error that says what the page or the runtime must allow.
+// Bytes to a compiled module to an instance, or an error that says what the page or the runtime must allow.
 import { DeviceError } from "../../errors.js";
 import { type WasmModule, WebAssembly } from "./webassembly.js";
 
@@ -10,12 +10,20 @@ export function webAssembly(): NonNullable<typeof WebAssembly> {
 
 export async function compile(bytes: Uint8Array): Promise<WasmModule> {
   const api = webAssembly();
-  try {
-    return await api.compile(bytes);
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new DeviceError(`the WebAssembly kernels could not be compiled: ${message} (${remedy(message)})`, { cause });
-  }
+  return api.compile(bytes).catch(refused);
+}
+
+/** The exports of an instance. WebKit compiles under any Content-Security-Policy and refuses only here. */
+export async function instantiate(module: WasmModule, imports: object): Promise<unknown> {
+  const api = webAssembly();
+  return (await api.instantiate(module, imports).catch(refused)).exports;
+}
+
+function refused(cause: unknown): never {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  throw new DeviceError(`the WebAssembly kernels cannot be used here: ${message.trim()} (${remedy(message)})`, {
+    cause,
+  });
 }
 
 function remedy(message: string): string {
@@ -25,5 +33,5 @@ function remedy(message: string): string {
   if (/content.security.policy|unsafe-eval|code generation|unsafe-wasm|blocked by csp/i.test(message)) {
     return "the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src";
   }
-  return "it needs WebAssembly SIMD";
+  return "it needs WebAssembly SIMD; `kernels`, where given, must be those of this version of howsmooth";
 }

@@ -1,7 +1,7 @@
 // Loading the kernels: which binary, compiled once, one instance and one memory a runtime.
 import { DeviceError } from "../../errors.js";
 import type { URLLike } from "../../platform.js";
-import { compile, webAssembly } from "./compile.js";
+import { compile, instantiate, webAssembly } from "./compile.js";
 import { loadKernels } from "./embeddedKernels.js";
 import type { WasmMemory, WasmModule } from "./webassembly.js";
 
@@ -63,10 +63,8 @@ export async function instantiateKernels(
   memory: WasmMemory,
   override?: KernelSource,
 ): Promise<{ kernels: Kernels; simd: Simd }> {
-  const api = webAssembly();
   const module = override === undefined ? await ownKernels(dtype) : await fromSource(override);
-  const instance = await api.instantiate(module, { env: { memory, abort: () => undefined } });
-  const kernels = instance.exports as Kernels;
+  const kernels = (await instantiate(module, { env: { memory, abort: () => undefined } })) as Kernels;
   const word = dtype === "f32" ? 4 : 8;
   const description = typeof kernels.describe === "function" ? kernels.describe() : 0;
   if ((description & 255) !== word) {
