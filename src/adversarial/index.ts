@@ -1,4 +1,4 @@
-// Inputs at which attention is as unsmooth as can be found.
+// Inputs at which attention is as unsmooth as can be found (docs/theory.md, 2.3 and 6).
 import { ascend } from "./ascend.js";
 import { twoPoint } from "./twoPoint.js";
 

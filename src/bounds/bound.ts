@@ -9,7 +9,7 @@ export interface Bound {
    * ball; "measures": of the Lipschitz constant of the map of probability measures in W₂, hence of every n at once.
    */
   readonly scope: "point" | "ball" | "measures";
-  /** The theorem, as paper and MATH section. */
+  /** The theorem, as paper and section: MATH 5.3 is section 5.3 of docs/theory.md, where its proof is. */
   readonly source: string;
   /** What it holds under; each was checked, or follows from the arguments. */
   readonly assumptions: readonly string[];

@@ -1,4 +1,4 @@
-// The theorems on the Lipschitz constant of self-attention, one function each.
+// The theorems on the Lipschitz constant of self-attention, one function each; docs/theory.md has the proofs.
 import { ball } from "./ball.js";
 import { l2 } from "./l2.js";
 import { l2Tightness } from "./l2Tightness.js";

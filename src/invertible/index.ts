@@ -1,4 +1,4 @@
-// Residual attention that can be run backwards.
+// Residual attention that can be run backwards (docs/theory.md, 9.5).
 import { residual } from "./residual.js";
 
 export type { FixedPoint, FixedPointOptions, FixedPointProgress, FixedPointStatus } from "./fixedPoint.js";

@@ -1,4 +1,5 @@
-// How far above its estimate the largest singular value can lie, with probability (MATH 10.2–10.2c).
+// How far above its estimate the largest singular value can lie, with probability (MATH 10.2–10.2c, which are sections
+// of docs/theory.md).
 // All rest on one fact: the component of a random unit vector of R^N along a fixed direction is at most s in size with
 // probability at most s·√(2N/π), for every N ≥ 2; for N = 1 it is 1.
 

@@ -48,6 +48,12 @@ describe.each(Object.keys(figures))("figure %s", (name) => {
   });
 });
 
+it("kim-inverse: L2 attention comes back, dot-product attention with large weights does not", async () => {
+  const { comparisons } = await figures["kim-inverse"](runtime, {});
+  expect(comparisons).toHaveLength(9);
+  expect(comparisons.filter(({ agrees }) => !agrees)).toEqual([]);
+});
+
 it("another seed gives other numbers", async () => {
   const [a, b] = [0, 1].map((seed) => figures["castin-random"](runtime, { quick: true, seed }));
   expect((await a).tables).not.toEqual((await b).tables);
