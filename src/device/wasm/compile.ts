@@ -20,8 +20,8 @@ export async function instantiate(module: WasmModule, imports: object): Promise<
 }
 
 function refused(cause: unknown): never {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  throw new DeviceError(`the WebAssembly kernels cannot be used here: ${message.trim()} (${remedy(message)})`, {
+  const message = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ").trim();
+  throw new DeviceError(`the WebAssembly kernels cannot be used here: ${message} (${remedy(message)})`, {
     cause,
   });
 }
