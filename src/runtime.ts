@@ -112,8 +112,10 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   if (requested === "wasm") return onWasm();
   try {
     if (dtype === "f64") throw new DeviceError("WebGPU has no f64");
+    const { chooseGpu } = await import("./device/webgpu/choose.js");
+    const chosen = await chooseGpu({ gpu, gpuDevice, allowSoftware });
     const { WebGpuRuntime } = await import("./device/webgpu/runtime.js");
-    return await WebGpuRuntime.create({ requested, memoryLimit, gpu, gpuDevice, allowSoftware });
+    return new WebGpuRuntime(chosen, { requested, memoryLimit });
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     if (requested === "auto") return onWasm(error.message);

@@ -6,31 +6,27 @@ import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../.
 import type { Tensor, TensorLike } from "../../tensor.js";
 import { resolveNorm } from "../norm.js";
 import { WebGpuAttention } from "./attention.js";
-import { chooseGpu, type GpuOptions } from "./choose.js";
+import type { ChosenGpu } from "./choose.js";
 import { Gpu } from "./gpu.js";
 import { activate, WebGpuLinear, WebGpuNorm } from "./layers.js";
 import type { Region } from "./memory.js";
 import { uploadWeights, withoutWeights } from "./weights.js";
 
-export interface WebGpuRuntimeOptions extends GpuOptions {
+export interface WebGpuRuntimeOptions {
   readonly requested: RuntimeInfo["requested"];
   readonly memoryLimit?: number;
 }
 
 export class WebGpuRuntime implements Runtime {
-  private constructor(
-    readonly info: RuntimeInfo,
-    readonly gpu: Gpu,
-    /** Held, so that it lives as long as the device. */
-    readonly source: object | undefined,
-  ) {}
+  readonly info: RuntimeInfo;
+  readonly gpu: Gpu;
+  /** Held, so that it lives as long as the device. */
+  readonly source: object | undefined;
 
-  /** @throws DeviceError where no GPU can be had */
-  static async create(options: WebGpuRuntimeOptions): Promise<WebGpuRuntime> {
-    const { requested, memoryLimit = Number.POSITIVE_INFINITY } = options;
-    const { device, owned, adapter, source } = await chooseGpu(options);
-    const info: RuntimeInfo = { device: "webgpu", requested, dtype: "f32", threads: 1, adapter };
-    return new WebGpuRuntime(info, new Gpu(device, owned, memoryLimit), source);
+  constructor({ device, owned, adapter, source }: ChosenGpu, { requested, memoryLimit }: WebGpuRuntimeOptions) {
+    this.info = { device: "webgpu", requested, dtype: "f32", threads: 1, adapter };
+    this.gpu = new Gpu(device, owned, memoryLimit ?? Number.POSITIVE_INFINITY);
+    this.source = source;
   }
 
   attention(spec: AttentionSpec): Attention {
