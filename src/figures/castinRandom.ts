@@ -133,8 +133,8 @@ function paragraphsOf(causal: readonly Row[], full: readonly Row[], quick: boole
       "0.445·n^¼, the dashed line. Plain independent tokens do not give that: with the causal mask the growth is that of " +
       "the norm of averages over prefixes, which never exceeds 2 (Hardy), and without a mask there is none.",
     `${whatTheCodeComputes} √‖Jᵀf‖ grows like √‖f‖ where J does not grow, and ‖f‖ like √n where outputs have a part in ` +
-      "common: an n^¼ trend can appear for that reason alone; independent tokens have none. The same scripts leave dropout on during the iteration, " +
-      "stop by an absolute rule on σ², and take a second square root in one plot.",
+      "common: an n^¼ trend can appear for that reason alone; independent tokens have none. The " +
+      "same scripts leave dropout on during the iteration, stop by an absolute rule on σ², and take a second square root in one plot.",
     "The output map at GPT-2's own scale, 0.02/√24, divides every curve by √24 = 4.9 and leaves the exponents as they are.",
   ];
 }
