@@ -1,7 +1,8 @@
 // Node, Deno and Bun: the package by its names, as their users write it.
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { prove } from "./evidence.js";
-import { bun, deno, describeWith, node, node24, output } from "./machine.js";
+import { bun, chromium, deno, describeWith, type Needed, node, node24, output } from "./machine.js";
+import { packages } from "./places.js";
 
 const firstNumber = (text: string): string => text.match(/\d+\.\d+\.\d+/)![0];
 
@@ -39,4 +40,29 @@ describeWith([bun], "Bun", () => {
 it("Node's relaxed SIMD is used where it is on", async () => {
   const [proof] = JSON.parse(await output(node.path, "--experimental-wasm-relaxed-simd", "import.mjs"));
   expect(proof.simd).toBe("relaxed");
+});
+
+/** SwiftShader, which Debian's Chromium brings, where the machine has no GPU. */
+const softwareDriver = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const dawn: Needed = { name: "the webgpu package", path: `${packages}webgpu/index.js`, from: node24.from };
+const driver: Needed = { name: "a Vulkan driver", path: softwareDriver, from: chromium.from };
+
+describe("WebGPU", () => {
+  process.env.VK_ICD_FILENAMES ??= softwareDriver;
+  const runs: [Needed, string, string[]][] = [
+    [node, "the webgpu package", ["webgpu.mjs", dawn.path]],
+    [bun, "the webgpu package", ["webgpu.mjs", dawn.path]],
+    [deno, "import", ["run", "--allow-read=.", "--no-prompt", "webgpu.mjs"]],
+  ];
+  for (const [runtime, how, args] of runs) {
+    describeWith([runtime, driver, ...(how === "import" ? [] : [dawn])], runtime.name, () => {
+      it("measures in f32", async () => {
+        const version = firstNumber(await output(runtime.path, "--version"));
+        const proofs = JSON.parse(await output(runtime.path, ...args));
+        expect(proofs[0].device).toBe("webgpu");
+        const name = runtime === node ? `Node ${Number.parseInt(version, 10)}` : runtime.name;
+        prove({ runtime: name, version, how }, proofs, ["f32"]);
+      });
+    });
+  }
 });
