@@ -15,7 +15,7 @@ export type { Bound, WithBest } from "./bound.js";
 export type { L2Bounds, L2Question } from "./l2.js";
 export type { L2Tightness } from "./l2Tightness.js";
 export { lambertW0 } from "./lambertW.js";
-export type { LargeRadius, LargeRadiusQuestion } from "./largeRadius.js";
+export type { LargeRadius, LargeRadiusHead, LargeRadiusQuestion } from "./largeRadius.js";
 export type { LowerBound, LowerBounds, LowerQuestion } from "./lower.js";
 export type { MeanFieldBounds, MeanFieldQuestion } from "./meanField.js";
 export type { LayerBounds, LayerQuestion } from "./ofLayer.js";

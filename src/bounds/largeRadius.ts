@@ -1,18 +1,23 @@
-// One head at a large multiple of an input, where attention has become a choice of one key per query (MATH 7).
+// A layer at a large multiple of an input, where each head has become a choice of one key per query (MATH 7).
 import { checkMask, mayAttend, resolveMask } from "../attention/mask.js";
 import type { Mask } from "../attention/spec.js";
-import { checkKeys, checkNumber } from "../check.js";
+import { checkKeys, checkNumber, wrongKind } from "../check.js";
 import { dot, norm } from "../spectral/vector.js";
 import type { TensorLike } from "../tensor.js";
 import { type Bound, refused } from "./bound.js";
-import { apply, checkMatrix, type Matrix, rowOf } from "./matrix.js";
+import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "./matrix.js";
 import { matrixNorm, matrixNormAbove } from "./matrixNorm.js";
 
-export interface LargeRadiusQuestion {
+export interface LargeRadiusHead {
   /** [d, d], with scores s_ij = ⟨A x_i, x_j⟩. No biases, no rotary positions. */
   A: TensorLike;
-  /** [dOut, d], with f_i = V·Σ_j P_ij x_j. */
+  /** [dOut, d], with f_i = V·Σ_j P_ij x_j; in a layer of several heads W_h V_h, its output map included. */
   V: TensorLike;
+}
+
+export interface LargeRadiusQuestion extends Partial<LargeRadiusHead> {
+  /** Several heads, in place of A and V; their outputs add up. */
+  heads?: readonly LargeRadiusHead[];
   /** [n, d] */
   x: TensorLike;
   /** R: the Jacobian is that at R·x. */
@@ -22,7 +27,10 @@ export interface LargeRadiusQuestion {
 }
 
 export interface LargeRadius {
-  /** ‖V‖·√(the number of queries that choose the most chosen key), the norm of the Jacobian as R → ∞. */
+  /**
+   * The norm of the Jacobian as R → ∞: ‖Σ_h S_h ⊗ V_h‖ with S_h the choices of head h, which for one head is
+   * ‖V‖·√(the number of queries that choose the most chosen key).
+   */
   readonly limit: number;
   /** Around the limit, at this R. */
   readonly lower: Bound;
@@ -31,29 +39,37 @@ export interface LargeRadius {
   readonly gap: number;
 }
 
+/** Entries of the longer side of Σ_h S_h ⊗ V_h up to which its norm is computed, in O(side³). */
+const LARGEST_SIDE = 1024;
+
 /**
- * The norm of the Jacobian of one head at R·x, between ‖V‖√(most chosen) ± ‖V‖(2η√n + 4a(1 + √n)η), where
- * η = (n − 1)e^(−R²·gap) and a = ‖A‖R²·max|x_i|².
+ * The norm of the Jacobian at R·x, between limit ± Σ_h ‖V_h‖(2η_h√n + 4a_h(1 + √n)η_h), where
+ * η = (n − 1)e^(−R²·gap) and a = ‖A‖R²·max|x_i|² of each head.
  * @throws TypeError and RangeError for arguments of a wrong kind, shape or value, and where a query has no unique
  *   largest score (which happens on a set of inputs of measure zero, if A ≠ 0)
  */
 export function largeRadius(question: LargeRadiusQuestion): LargeRadius {
-  checkKeys("question", question, ["A", "V", "x", "scale", "mask"]);
+  checkKeys("question", question, ["A", "V", "heads", "x", "scale", "mask"]);
   const x = checkMatrix("x", question.x);
-  const A = checkMatrix("A", question.A, [x.columns, x.columns]);
-  const V = checkMatrix("V", question.V, [-1, x.columns]);
+  const heads = checkHeads(question, x.columns);
   const R = checkNumber("scale", question.scale, 0);
   const { mask = "none" } = question;
   checkMask("mask", mask);
-  const { gap, mostChosen } = choices(A, x, mask);
 
   const n = x.rows;
-  const limit = matrixNorm(V) * Math.sqrt(mostChosen);
+  const root = Math.sqrt(n);
   const largest = Math.max(...Array.from({ length: n }, (_, i) => norm(rowOf(x, i))));
-  const missed = n === 1 ? 0 : (n - 1) * Math.exp(-R * R * gap);
-  const a = matrixNormAbove(A) * R * R * largest * largest;
-  const distance = missed === 0 ? 0 : (2 * Math.sqrt(n) + 4 * a * (1 + Math.sqrt(n))) * missed;
-  const normV = matrixNormAbove(V);
+  let distance = 0;
+  let gap = Number.POSITIVE_INFINITY;
+  const chosen = heads.map(({ A, V }) => {
+    const choice = choices(A, x, mask);
+    const missed = n === 1 ? 0 : (n - 1) * Math.exp(-R * R * choice.gap);
+    const a = matrixNormAbove(A) * R * R * largest * largest;
+    if (missed > 0) distance += matrixNormAbove(V) * (2 * root + 4 * a * (1 + root)) * missed;
+    gap = Math.min(gap, choice.gap);
+    return choice.keys;
+  });
+  const [limit, limitAbove] = limitNorm(heads, chosen);
   const common = {
     scope: "point",
     source: "MATH 7",
@@ -61,16 +77,69 @@ export function largeRadius(question: LargeRadiusQuestion): LargeRadius {
   } as const;
   return {
     limit,
-    lower: { ...common, kind: "lower", value: Math.max(0, limit - normV * distance) },
-    upper: { ...common, kind: "upper", value: normV * (Math.sqrt(mostChosen) + distance) },
+    lower: { ...common, kind: "lower", value: Math.max(0, 2 * limit - limitAbove - distance) },
+    upper: { ...common, kind: "upper", value: limitAbove + distance },
     gap,
   };
 }
 
-/** The smallest gap over queries that see two keys or more, and how often the most chosen key is chosen. */
-function choices(A: Matrix, x: Matrix, mask: Mask): { gap: number; mostChosen: number } {
+interface Head {
+  A: Matrix;
+  V: Matrix;
+}
+
+function checkHeads({ A, V, heads }: LargeRadiusQuestion, d: number): Head[] {
+  if (heads === undefined) {
+    return [{ A: checkMatrix("A", A, [d, d]), V: checkMatrix("V", V, [-1, d]) }];
+  }
+  if (A !== undefined || V !== undefined) throw new TypeError('"heads": expected either heads, or A and V');
+  if (!Array.isArray(heads)) throw wrongKind("heads", "an array of { A, V }", heads);
+  if (heads.length === 0) throw new RangeError('"heads": expected at least one head, got none');
+  let dOut = -1;
+  return heads.map((head, h) => {
+    checkKeys(`heads[${h}]`, head, ["A", "V"]);
+    const checked = {
+      A: checkMatrix(`heads[${h}].A`, head.A, [d, d]),
+      V: checkMatrix(`heads[${h}].V`, head.V, [dOut, d]),
+    };
+    dOut = checked.V.rows;
+    return checked;
+  });
+}
+
+/** ‖Σ_h S_h ⊗ V_h‖, and an upper bound of it. */
+function limitNorm(heads: readonly Head[], chosen: readonly Int32Array[]): [number, number] {
+  const n = chosen[0].length;
+  if (heads.length === 1) {
+    const counts = new Int32Array(n);
+    for (const key of chosen[0]) if (key >= 0) counts[key]++;
+    const root = Math.sqrt(counts.reduce((most, count) => Math.max(most, count), 0));
+    return [matrixNorm(heads[0].V) * root, matrixNormAbove(heads[0].V) * root];
+  }
+  const { rows, columns } = heads[0].V;
+  if (n * Math.max(rows, columns) > LARGEST_SIDE) {
+    throw new RangeError(
+      `"heads": the limit of several heads takes a matrix of ${n * rows} × ${n * columns}, more than ${LARGEST_SIDE} a side; ` +
+        "take fewer tokens, or one head",
+    );
+  }
+  const sum = zeroMatrix(n * rows, n * columns);
+  for (const [h, { V }] of heads.entries()) {
+    for (const [i, key] of chosen[h].entries()) {
+      if (key < 0) continue;
+      for (let r = 0; r < rows; r++) {
+        const row = rowOf(sum, i * rows + r);
+        for (let c = 0; c < columns; c++) row[key * columns + c] += V.data[r * columns + c];
+      }
+    }
+  }
+  return [matrixNorm(sum), matrixNormAbove(sum)];
+}
+
+/** The smallest gap over queries that see two keys or more, and the key that each query chooses, −1 where it sees none. */
+function choices(A: Matrix, x: Matrix, mask: Mask): { gap: number; keys: Int32Array } {
   const visible = resolveMask(mask, x.rows);
-  const chosen = new Int32Array(x.rows);
+  const keys = new Int32Array(x.rows).fill(-1);
   let gap = Number.POSITIVE_INFINITY;
   for (let i = 0; i < x.rows; i++) {
     const gradient = apply(A, rowOf(x, i));
@@ -91,8 +160,8 @@ function choices(A: Matrix, x: Matrix, mask: Mask): { gap: number; mostChosen: n
         `query ${i} has two; move the tokens a little, or take away duplicates`,
       );
     }
-    chosen[key]++;
+    keys[i] = key;
     gap = Math.min(gap, first - second);
   }
-  return { gap, mostChosen: chosen.reduce((most, count) => Math.max(most, count), 0) };
+  return { gap, keys };
 }

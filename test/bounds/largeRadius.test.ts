@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bounds } from "../../src/bounds/index.js";
 import { masks } from "../reference/arbitraries.js";
-import { oneHead, scaledTensor, sigmaAt } from "./layers.js";
+import { oneHead, scaledTensor, sigmaAt, sumOfHeads } from "./layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, tensorFrom } from "./matrices.js";
 
 describe("bounds.largeRadius(question)", () => {
@@ -33,6 +33,41 @@ describe("bounds.largeRadius(question)", () => {
       { numRuns: 150, seed: 6 },
     );
     expect(closed).toBeGreaterThan(20);
+  });
+
+  it("encloses sigma of several heads, and closes on ‖Σ S_h ⊗ V_h‖", async () => {
+    let closed = 0;
+    const drawn = fc.record({
+      n: fc.integer({ min: 1, max: 6 }),
+      d: fc.integer({ min: 1, max: 4 }),
+      scale: fc.constantFrom(2, 10, 60),
+      seed: fc.nat(),
+    });
+    await fc.assert(
+      fc.asyncProperty(drawn, async ({ n, d, scale, seed }) => {
+        const heads = [0, 1, 2].map((h) => ({
+          A: gaussianMatrix(d, d, seed + 2 * h),
+          V: gaussianMatrix(d, d, seed + 2 * h + 1),
+        }));
+        const x = asTensor(gaussianMatrix(n, d, seed + 9));
+        const asked = heads.map(({ A, V }) => ({ A: asTensor(A), V: asTensor(V) }));
+        const { limit, lower, upper } = bounds.largeRadius({ heads: asked, x, scale });
+        const sigma = await sigmaAt(sumOfHeads(heads), scaledTensor(x, scale));
+        expect(lower.value).toBeLessThanOrEqual(sigma * (1 + 1e-9));
+        expect(sigma).toBeLessThanOrEqual(upper.value * (1 + 1e-9));
+        expect(limit).toBeLessThanOrEqual(upper.value);
+        if (n > 2 && upper.value < lower.value * 1.001) closed++;
+      }),
+      { numRuns: 80, seed: 8 },
+    );
+    expect(closed).toBeGreaterThan(8);
+  });
+
+  it("of one head in a list is that of A and V", () => {
+    const head = { A: asTensor(gaussianMatrix(3, 3, 1)), V: asTensor(gaussianMatrix(2, 3, 2)) };
+    const x = asTensor(gaussianMatrix(5, 3, 3));
+    expect(bounds.largeRadius({ heads: [head], x, scale: 4 })).toEqual(bounds.largeRadius({ ...head, x, scale: 4 }));
+    expect(() => bounds.largeRadius({ ...head, heads: [head], x, scale: 4 })).toThrow(/either heads, or A and V/);
   });
 
   it("is ‖V‖√n where all choose the same key", () => {

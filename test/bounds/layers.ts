@@ -50,6 +50,29 @@ export function oneHead(A: Matrix, V: Matrix, mask: Mask = "none"): AttentionSpe
   };
 }
 
+/** The layer whose output is the sum of heads with scores ⟨A x_i, x_j⟩ and values V x_j, all matrices d × d. */
+export function sumOfHeads(heads: readonly { A: Matrix; V: Matrix }[]): AttentionSpec {
+  const d = heads[0].A.rows;
+  const beside = (entry: (h: number, row: number, column: number) => number) => {
+    const data = new Float64Array(d * d * heads.length);
+    for (let r = 0; r < d; r++) {
+      for (let c = 0; c < d * heads.length; c++) data[r * d * heads.length + c] = entry(Math.floor(c / d), r, c % d);
+    }
+    return { weight: tensor(data, [d, d * heads.length]) };
+  };
+  const output = Float64Array.from({ length: d * d * heads.length }, (_, at) =>
+    Math.floor(at / d) % d === at % d ? 1 : 0,
+  );
+  return {
+    heads: heads.length,
+    query: beside((h, r, c) => heads[h].A.data[c * d + r]),
+    key: beside((_, r, c) => (r === c ? 1 : 0)),
+    value: beside((h, r, c) => heads[h].V.data[c * d + r]),
+    output: { weight: tensor(output, [d * heads.length, d]) },
+    scale: 1,
+  };
+}
+
 export interface PaperHead {
   /** scale·W_K·W_Qᵀ, [d, d]. */
   A: Matrix;
