@@ -1,5 +1,6 @@
 // howsmooth/analysis: sweeps over layers, lengths and samples, and what they add up to.
 
+export { boundsOfModel } from "./boundsOfModel.js";
 export { type ComparedRow, type Comparison, compareReports } from "./compare.js";
 export { fitNeeds, fitPowerLaw, type PowerLaw } from "./fit.js";
 export { type Growth, rowsAbove, rowsGrown } from "./gate.js";
