@@ -1,19 +1,19 @@
 // Layers: maps from tokens [n, dIn] to tokens [n, dOut], held on a device.
+import type { Disposable } from "./disposable.js";
 import type { BlockNormOptions } from "./linearization/blockNorms.js";
 import type { LocalBounds } from "./linearization/upperBound.js";
 import type { LinearOperator } from "./spectral/operator.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
-export interface Layer {
+export interface Layer extends Disposable {
   readonly dIn: number;
   readonly dOut: number;
   /** x [n, dIn] → [n, dOut]. */
   forward(x: TensorLike): Promise<Tensor>;
-  dispose(): void;
 }
 
 /** The Jacobian of a layer at one input, as an operator R^[n, dIn] → R^[n, dOut]. */
-export interface Linearization extends LinearOperator {
+export interface Linearization extends LinearOperator, Disposable {
   /** f(x), [n, dOut]. */
   readonly output: Tensor;
   jvp(u: TensorLike): Promise<Tensor>;
@@ -47,7 +47,6 @@ export interface Linearization extends LinearOperator {
    * gradient(right, left), with the singular vectors of `spectralNorm`, wherever sigma is a simple singular value.
    */
   gradient(u: TensorLike, v: TensorLike): Promise<Tensor>;
-  dispose(): void;
 }
 
 export interface LinearizableLayer extends Layer {

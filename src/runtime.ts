@@ -1,8 +1,10 @@
 // The runtime: one device, and the layers made on it.
+
 import type { AttentionSpec, Linear } from "./attention/spec.js";
 import { checkInteger, checkKeys, checkOneOf } from "./check.js";
 import type { KernelSource } from "./device/wasm/kernels.js";
 import { WasmRuntime } from "./device/wasm/runtime.js";
+import type { Disposable } from "./disposable.js";
 import { DeviceError } from "./errors.js";
 import type { Layer, LinearizableLayer } from "./layer.js";
 import type { Tensor, TensorLike } from "./tensor.js";
@@ -40,7 +42,7 @@ export interface NormSpec {
 
 export type Activation = "gelu" | "gelu-tanh" | "silu";
 
-export interface Runtime {
+export interface Runtime extends Disposable {
   readonly info: RuntimeInfo;
   attention(spec: AttentionSpec): Attention;
   /** y = x · weight + bias, its weights packed once on the device. */
@@ -49,7 +51,6 @@ export interface Runtime {
   norm(spec: NormSpec): Layer;
   /** GELU (erf or tanh form) or SiLU of every element of x (MATH 3). */
   activate(kind: Activation, x: TensorLike): Promise<Tensor>;
-  dispose(): void;
 }
 
 export interface RuntimeOptions {

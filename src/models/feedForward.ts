@@ -1,5 +1,7 @@
 // The feed-forward part of a block: x → W_down(act(W_up x)) or W_down(act(W_gate x) ⊙ W_up x).
+
 import type { Linear } from "../attention/spec.js";
+import { Held } from "../disposable.js";
 import type { Layer } from "../layer.js";
 import type { Activation, Runtime } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
@@ -13,7 +15,7 @@ export interface FeedForwardSpec {
 }
 
 /** [n, width] → [n, width]. */
-export class FeedForward implements Layer {
+export class FeedForward extends Held implements Layer {
   readonly #runtime: Runtime;
   readonly #activation: Activation;
   readonly #held: Layer[] = [];
@@ -22,6 +24,7 @@ export class FeedForward implements Layer {
   readonly #down: Layer;
 
   constructor(runtime: Runtime, { gate, up, down, activation }: FeedForwardSpec) {
+    super();
     this.#runtime = runtime;
     this.#activation = activation;
     try {

@@ -1,10 +1,12 @@
 // An attention layer whose weights are read at its first use.
+
 import { checkInteger, throwIfDisposed } from "../check.js";
+import { Held } from "../disposable.js";
 import type { Linearization } from "../layer.js";
 import type { Attention } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 
-export class LazyAttention implements Attention {
+export class LazyAttention extends Held implements Attention {
   readonly #make: () => Promise<Attention>;
   #making?: Promise<Attention>;
   #made?: Attention;
@@ -16,6 +18,7 @@ export class LazyAttention implements Attention {
     readonly heads: number,
     make: () => Promise<Attention>,
   ) {
+    super();
     this.#make = make;
   }
 

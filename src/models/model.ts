@@ -1,5 +1,7 @@
 // What every model offers, whatever its architecture and wherever its weights come from.
+
 import type { AttentionSpec } from "../attention/spec.js";
+import type { Disposable } from "../disposable.js";
 import type { AbortSignalLike } from "../platform.js";
 import type { Attention, NormSpec } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
@@ -90,7 +92,7 @@ export interface WalkStep {
   readonly hidden: Tensor[];
 }
 
-export interface Model {
+export interface Model extends Disposable {
   readonly config: ModelConfig;
   readonly layers: number;
   readonly origin: ModelOrigin;
@@ -115,5 +117,4 @@ export interface Model {
   /** The attention layer of block `layer`; its weights are read at its first use. The caller disposes of it. */
   attention(layer: number): Attention;
   /** Layers already made stay usable once they have read their weights. */
-  dispose(): void;
 }

@@ -1,4 +1,5 @@
 // A transformer as a Model: which weights are needed when, and how hidden states move through blocks.
+
 import type { AttentionSpec } from "../attention/spec.js";
 import {
   checkInteger,
@@ -9,6 +10,7 @@ import {
   wrongKind,
   wrongValue,
 } from "../check.js";
+import { Held } from "../disposable.js";
 import { ModelError } from "../errors.js";
 import type { Layer } from "../layer.js";
 import type { AbortSignalLike } from "../platform.js";
@@ -32,7 +34,7 @@ import type {
 import type { TokenizerOrReason } from "./tokenizer.js";
 import { TokenStack } from "./tokenStack.js";
 
-export class Transformer implements Model {
+export class Transformer extends Held implements Model {
   readonly #architecture: Architecture;
   readonly #runtime: Runtime;
   readonly #text: TokenizerOrReason;
@@ -44,6 +46,7 @@ export class Transformer implements Model {
     text: TokenizerOrReason,
     runtime: Runtime,
   ) {
+    super();
     this.#architecture = architecture;
     this.#text = text;
     this.#runtime = runtime;

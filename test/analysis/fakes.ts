@@ -40,6 +40,9 @@ export function fakeModel({
       dispose() {
         if (head !== null) log.push(`gone ${layer} ${head}`);
       },
+      [Symbol.dispose]() {
+        this.dispose();
+      },
     } as Attention;
   };
   const input = (tokens: readonly number[], layer: number): Tensor => ({
@@ -74,6 +77,7 @@ export function fakeModel({
     },
     attention,
     dispose() {},
+    [Symbol.dispose]() {},
   };
 }
 

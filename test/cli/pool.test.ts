@@ -81,6 +81,7 @@ describe("a pool", () => {
       trace: (...args) => model.trace(...args),
       attention: (layer) => model.attention(layer),
       dispose() {},
+      [Symbol.dispose]() {},
       async *walk(...args) {
         for await (const step of model.walk(...args)) {
           step.inputs[4].data[21] = Number.NaN;

@@ -1,5 +1,7 @@
 // A runtime in plain loops on doubles (MATH 1 and 3): what models are tested on before any device is.
+
 import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
+import type { Disposable } from "../../src/disposable.js";
 import type { Layer } from "../../src/layer.js";
 import type { Activation, Attention, NormSpec, Runtime } from "../../src/runtime.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/tensor.js";
@@ -12,8 +14,9 @@ export interface ReferenceRuntime extends Runtime {
 
 export function referenceRuntime(): ReferenceRuntime {
   const alive = new Set<Layer>();
-  const track = <T extends Layer>(layer: Omit<T, "dispose">): T => {
-    const tracked = { ...layer, dispose: () => void alive.delete(tracked) } as T;
+  const track = <T extends Layer>(layer: Omit<T, keyof Disposable>): T => {
+    const dispose = () => void alive.delete(tracked);
+    const tracked = { ...layer, dispose, [Symbol.dispose]: dispose } as T;
     alive.add(tracked);
     return tracked;
   };
@@ -27,12 +30,13 @@ export function referenceRuntime(): ReferenceRuntime {
     norm: (spec) => track<Layer>(norm(spec)),
     activate: async (kind, x) => tensor(Float64Array.from(x.data, activations[kind]), shapeOf(x)),
     dispose: () => alive.clear(),
+    [Symbol.dispose]: () => alive.clear(),
   };
 }
 
 const absent = () => Promise.reject(new Error("not part of the reference"));
 
-function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
+function attention(spec: AttentionSpec): Omit<Attention, keyof Disposable> {
   const [dIn] = shapeOf(spec.query.weight);
   const [, dOut] = shapeOf((spec.output ?? spec.value).weight);
   return {
@@ -59,12 +63,13 @@ function attention(spec: AttentionSpec): Omit<Attention, "dispose"> {
         upperBound: absent,
         gradient: absent,
         dispose: () => {},
+        [Symbol.dispose]: () => {},
       };
     },
   };
 }
 
-function linear({ weight, bias }: Linear): Omit<Layer, "dispose"> {
+function linear({ weight, bias }: Linear): Omit<Layer, keyof Disposable> {
   const [dIn, dOut] = shapeOf(weight);
   return {
     dIn,
@@ -84,7 +89,7 @@ function linear({ weight, bias }: Linear): Omit<Layer, "dispose"> {
   };
 }
 
-function norm({ kind, gain, bias, epsilon }: NormSpec): Omit<Layer, "dispose"> {
+function norm({ kind, gain, bias, epsilon }: NormSpec): Omit<Layer, keyof Disposable> {
   const d = gain.data.length;
   return {
     dIn: d,

@@ -1,6 +1,8 @@
 // Attention on the WebAssembly device: weights packed once, shared by the linearizations made from it.
+
 import type { ResolvedSpec } from "../../attention/spec.js";
 import { checkInteger, checkTensor, throwIfDisposed } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Linearization } from "../../layer.js";
 import type { Attention } from "../../runtime.js";
 import type { HasKrylovSpace } from "../../spectral/krylov.js";
@@ -10,7 +12,7 @@ import type { Kernels } from "./kernels.js";
 import { type SharedWeights, WasmLinearization } from "./linearization.js";
 import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer } from "./weights.js";
 
-export class WasmAttention implements Attention {
+export class WasmAttention extends Held implements Attention {
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
@@ -24,6 +26,7 @@ export class WasmAttention implements Attention {
   #disposed = false;
 
   constructor(kernels: Kernels, region: Region, spec: ResolvedSpec) {
+    super();
     this.#kernels = kernels;
     this.#region = region;
     this.#sizes = withoutWeights(spec);

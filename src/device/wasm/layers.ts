@@ -1,6 +1,8 @@
 // Linear maps, norms and activations on the WebAssembly device.
+
 import type { ResolvedLinear } from "../../attention/spec.js";
 import { checkTensor, throwIfDisposed } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Layer } from "../../layer.js";
 import type { Activation } from "../../runtime.js";
 import { type RealArray, type Tensor, type TensorLike, tensor } from "../../tensor.js";
@@ -8,7 +10,7 @@ import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { MR, panelSize, ROW } from "./layout.js";
 
-export class WasmLinear implements Layer {
+export class WasmLinear extends Held implements Layer {
   readonly dIn: number;
   readonly dOut: number;
   readonly #bias?: RealArray;
@@ -20,6 +22,7 @@ export class WasmLinear implements Layer {
     readonly region: Region,
     linear: ResolvedLinear,
   ) {
+    super();
     const { heap } = region;
     const { word } = heap;
     this.dIn = linear.dIn;
@@ -65,7 +68,7 @@ export class WasmLinear implements Layer {
   }
 }
 
-export class WasmNorm implements Layer {
+export class WasmNorm extends Held implements Layer {
   readonly dIn: number;
   readonly dOut: number;
   readonly #gain: number;
@@ -80,6 +83,7 @@ export class WasmNorm implements Layer {
     bias: RealArray | undefined,
     readonly epsilon: number,
   ) {
+    super();
     const { heap } = region;
     this.dIn = gain.length;
     this.dOut = gain.length;

@@ -1,7 +1,9 @@
 // The Jacobian of attention at one input: the primal once, then products with J and Jᵀ that reuse it.
+
 import { resolveMask } from "../../attention/mask.js";
 import type { ResolvedSpec } from "../../attention/spec.js";
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Linearization } from "../../layer.js";
 import { type BlockNormOptions, blockNorms } from "../../linearization/blockNorms.js";
 import { type HostPrimal, hostPrimal } from "../../linearization/hostPrimal.js";
@@ -32,7 +34,7 @@ export interface SharedWeights {
   valueMap(): Linearization;
 }
 
-export class WasmLinearization implements Linearization, HasKrylovSpace, HasPattern {
+export class WasmLinearization extends Held implements Linearization, HasKrylovSpace, HasPattern {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly output: Tensor;
@@ -49,6 +51,7 @@ export class WasmLinearization implements Linearization, HasKrylovSpace, HasPatt
   #disposed = false;
 
   constructor(kernels: Kernels, region: Region, spec: LayerSizes, weights: SharedWeights, input: Tensor) {
+    super();
     const { heap } = region;
     const n = input.shape[0];
     this.#kernels = kernels;

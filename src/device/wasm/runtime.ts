@@ -1,6 +1,8 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
+
 import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
 import { checkOneOf } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Layer } from "../../layer.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
 import type { Tensor, TensorLike } from "../../tensor.js";
@@ -21,12 +23,14 @@ export interface WasmRuntimeOptions {
   readonly scoreBudget?: number;
 }
 
-export class WasmRuntime implements Runtime {
+export class WasmRuntime extends Held implements Runtime {
   private constructor(
     readonly info: RuntimeInfo,
     readonly heap: Heap,
     readonly kernels: Kernels,
-  ) {}
+  ) {
+    super();
+  }
 
   static async create(options: WasmRuntimeOptions): Promise<WasmRuntime> {
     const { requested, reason, dtype, memoryLimit = Number.POSITIVE_INFINITY, scoreBudget = 2 ** 28 } = options;

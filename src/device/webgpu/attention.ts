@@ -1,5 +1,7 @@
 // Attention on WebGPU: weights held once, shared by the linearizations made from it.
+
 import { checkInteger, checkTensor, throwIfDisposed } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Attention } from "../../runtime.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Gpu } from "./gpu.js";
@@ -7,7 +9,7 @@ import { WebGpuLinearization } from "./linearization.js";
 import { type Region, rounded } from "./memory.js";
 import { headSizes, headWeights, type LayerSizes, type LayerWeights } from "./weights.js";
 
-export class WebGpuAttention implements Attention {
+export class WebGpuAttention extends Held implements Attention {
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
@@ -22,6 +24,7 @@ export class WebGpuAttention implements Attention {
 
   /** `ready` is when the weights are there. */
   constructor(gpu: Gpu, region: Region, sizes: LayerSizes, weights: LayerWeights, ready: Promise<unknown>) {
+    super();
     this.#gpu = gpu;
     this.#region = region;
     this.#sizes = sizes;

@@ -1,6 +1,8 @@
 // Linear maps, norms and activations on WebGPU (MATH 3).
+
 import type { ResolvedLinear } from "../../attention/spec.js";
 import { checkFinite, checkTensor, throwIfDisposed } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Layer } from "../../layer.js";
 import type { Activation } from "../../runtime.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
@@ -104,7 +106,7 @@ export function spread(count: number): number[] {
 }
 
 /** A layer of row-wise work: its weights on the device, and one recorded pass from x to y. */
-abstract class RowLayer implements Layer {
+abstract class RowLayer extends Held implements Layer {
   #disposed = false;
 
   constructor(
@@ -113,7 +115,9 @@ abstract class RowLayer implements Layer {
     readonly what: string,
     readonly dIn: number,
     readonly dOut: number,
-  ) {}
+  ) {
+    super();
+  }
 
   protected abstract readonly kernel: Kernel;
   protected abstract record(batch: Batch, n: number, x: View, y: View): void;

@@ -1,5 +1,7 @@
 // The Jacobian of attention at one input on WebGPU: the primal once, then products with J and Jᵀ that reuse it.
+
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Linearization } from "../../layer.js";
 import type { BlockNormOptions } from "../../linearization/blockNorms.js";
 import { hostPrimal } from "../../linearization/hostPrimal.js";
@@ -28,7 +30,7 @@ export interface Owner {
   valueMap(): Promise<Linearization>;
 }
 
-export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPattern {
+export class WebGpuLinearization extends Held implements Linearization, HasKrylovSpace, HasPattern {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly #gpu: Gpu;
@@ -48,6 +50,7 @@ export class WebGpuLinearization implements Linearization, HasKrylovSpace, HasPa
     readonly output: Tensor,
     maxScore: number,
   ) {
+    super();
     this.#gpu = gpu;
     this.#region = region;
     this.#primal = primal;

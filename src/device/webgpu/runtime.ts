@@ -1,6 +1,8 @@
 // The WebGPU device: f32 alone, one GPU, and the layers made on it.
+
 import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
 import { checkOneOf } from "../../check.js";
+import { Held } from "../../disposable.js";
 import type { Layer } from "../../layer.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
 import type { Tensor, TensorLike } from "../../tensor.js";
@@ -17,13 +19,14 @@ export interface WebGpuRuntimeOptions {
   readonly memoryLimit?: number;
 }
 
-export class WebGpuRuntime implements Runtime {
+export class WebGpuRuntime extends Held implements Runtime {
   readonly info: RuntimeInfo;
   readonly gpu: Gpu;
   /** Held, so that it lives as long as the device. */
   readonly source: object | undefined;
 
   constructor({ device, owned, adapter, source }: ChosenGpu, { requested, memoryLimit }: WebGpuRuntimeOptions) {
+    super();
     this.info = { device: "webgpu", requested, dtype: "f32", threads: 1, adapter };
     this.gpu = new Gpu(device, owned, memoryLimit ?? Number.POSITIVE_INFINITY);
     this.source = source;
