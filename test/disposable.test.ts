@@ -38,10 +38,13 @@ describe("where the runtime has no Symbol.dispose", () => {
   });
 
   it("dispose() is all there is, and no method has a made-up name", async () => {
-    const without = {
-      get: (target: object, name: string | symbol) => (name === "dispose" ? undefined : Reflect.get(target, name)),
-    };
-    vi.stubGlobal("Symbol", new Proxy(Symbol, without));
+    const make = Symbol;
+    const names = Object.getOwnPropertyNames(Symbol).filter((name) => name.endsWith("terator"));
+    const symbols = Object.fromEntries(names.map((name) => [name, Reflect.get(Symbol, name)]));
+    vi.stubGlobal(
+      "Symbol",
+      Object.assign((name: string) => make(name), symbols),
+    );
     vi.resetModules();
     const { Held } = await import("../src/disposable.js");
     expect(Object.getOwnPropertyNames(Held.prototype)).toEqual(["constructor"]);
