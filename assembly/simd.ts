@@ -30,6 +30,8 @@ export function splat(x: Real): v128 {
 }
 
 /** Sum of the lanes, in f64. */
+// @ts-ignore: decorator
+@inline
 export function laneSum(x: v128): f64 {
   if (sizeof<Real>() == 4) {
     return (
