@@ -5,15 +5,13 @@ import type { ResolvedSpec } from "../../attention/spec.js";
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
 import { Held } from "../../disposable.js";
 import type { Linearization } from "../../layer.js";
-import { type BlockNormOptions, blockNorms } from "../../linearization/blockNorms.js";
-import { type HostPrimal, hostPrimal } from "../../linearization/hostPrimal.js";
-import { type LocalBounds, upperBound } from "../../linearization/upperBound.js";
+import type { BlockNormOptions } from "../../linearization/blockNorms.js";
+import type { LocalBounds } from "../../linearization/upperBound.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
-import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
-import { WasmBlockProducts } from "./blockProducts.js";
-import { type EntrySums, entrySums } from "./entrySums.js";
+import { type RealArray, type Tensor, type TensorLike, tensor } from "../../tensor.js";
+import type { EntrySums } from "./entrySums.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
@@ -154,7 +152,10 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
     if (order !== 1 && order !== Number.POSITIVE_INFINITY && order !== "fro") {
       throw wrongValue("order", '1, 2, Infinity or "fro"', order);
     }
-    this.#entrySums ??= this.#held(() => entrySums(this.#kernels, this.#region.heap, this.#hostPrimal()));
+    this.#entrySums ??= this.#held(async () => {
+      const { entrySums, hostPrimal } = await import("./norms.js");
+      return entrySums(this.#kernels, this.#region.heap, hostPrimal(...this.#specAndInput()));
+    });
     this.#entrySums.catch(() => {
       this.#entrySums = undefined;
     });
@@ -169,7 +170,8 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
     const region = new Region(heap);
     return this.#held(async () => {
       try {
-        const primal = this.#hostPrimal();
+        const { blockNorms, hostPrimal, WasmBlockProducts } = await import("./norms.js");
+        const primal = hostPrimal(...this.#specAndInput());
         const layer = this.#weights.layer;
         const products = new WasmBlockProducts(this.#kernels, region, layer, primal, this.#roundoff);
         const norms = await blockNorms(products, n, options);
@@ -182,7 +184,10 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
 
   async upperBound(): Promise<LocalBounds> {
     throwIfDisposed("linearization", this.#disposed);
-    return this.#held(() => upperBound(this.#hostPrimal(), this.#weights));
+    return this.#held(async () => {
+      const { hostPrimal, upperBound } = await import("./norms.js");
+      return upperBound(hostPrimal(...this.#specAndInput()), this.#weights);
+    });
   }
 
   async krylov(options: KrylovOptions): Promise<KrylovSpace> {
@@ -293,10 +298,10 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
     }
   }
 
-  /** The layer at this input in doubles, from the weights and the input as the device holds them. */
-  #hostPrimal(): HostPrimal {
+  /** The layer and this input, as the device holds them. */
+  #specAndInput(): [ResolvedSpec, RealArray] {
     const [n, dIn] = this.inShape;
-    return hostPrimal(this.#weights.unpack(this.#spec), readPanels(this.#region.heap, this.#input, n, dIn));
+    return [this.#weights.unpack(this.#spec), readPanels(this.#region.heap, this.#input, n, dIn)];
   }
 
   #free(): void {
