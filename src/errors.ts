@@ -1,11 +1,19 @@
 // Errors that are neither a wrong kind (TypeError) nor a wrong value (RangeError) of an argument.
 
-/** The device cannot be had, or was lost; the message says which and why. */
+/**
+ * The device cannot be had, or was lost; the message says which and why.
+ * @example
+ * await createRuntime({ device: "webgpu", dtype: "f64" }).catch((error) => error instanceof DeviceError); // true
+ */
 export class DeviceError extends Error {
   override name = "DeviceError";
 }
 
-/** A device allocation failed; `bytesNeeded` and `bytesLimit` say by how much. */
+/**
+ * A device allocation failed; `bytesNeeded` and `bytesLimit` say by how much.
+ * @example
+ * await createRuntime({ device: "wasm", memoryLimit: 1 }).catch((error) => error instanceof OutOfMemoryError); // true
+ */
 export class OutOfMemoryError extends Error {
   override name = "OutOfMemoryError";
   constructor(
@@ -21,7 +29,11 @@ export class OutOfMemoryError extends Error {
   }
 }
 
-/** A model file is missing, damaged or not supported; `file` names it. */
+/**
+ * A model file is missing, damaged or not supported; `file` names it.
+ * @example
+ * await loadModel({ "config.json": new Blob(["{"]) }, { runtime }).catch((error) => error.file); // "config.json"
+ */
 export class ModelError extends Error {
   override name = "ModelError";
   constructor(

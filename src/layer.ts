@@ -5,6 +5,7 @@ import type { LocalBounds } from "./linearization/upperBound.js";
 import type { LinearOperator } from "./spectral/operator.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
+/** A map from tokens [n, dIn] to tokens [n, dOut], held on a device until disposed of. */
 export interface Layer extends Disposable {
   readonly dIn: number;
   readonly dOut: number;
@@ -49,6 +50,7 @@ export interface Linearization extends LinearOperator, Disposable {
   gradient(u: TensorLike, v: TensorLike): Promise<Tensor>;
 }
 
+/** A layer whose Jacobian can be had at an input: all that a measurement needs. */
 export interface LinearizableLayer extends Layer {
   /** The Jacobian of the layer at x [n, dIn]; the primal is computed once, here. */
   linearize(x: TensorLike): Promise<Linearization>;

@@ -9,6 +9,7 @@ import { DeviceError } from "./errors.js";
 import type { Layer, LinearizableLayer } from "./layer.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
+/** A self-attention layer on a device. */
 export interface Attention extends LinearizableLayer {
   readonly heads: number;
   /** Attention probabilities at x, [heads, n, n]. */
@@ -21,6 +22,7 @@ export interface Attention extends LinearizableLayer {
   head(index: number): Attention;
 }
 
+/** What a runtime runs on, and why it is not what was asked for. */
 export interface RuntimeInfo {
   readonly device: "webgpu" | "wasm";
   readonly requested: "auto" | "webgpu" | "wasm";
@@ -32,6 +34,7 @@ export interface RuntimeInfo {
   readonly adapter?: string;
 }
 
+/** A layer norm or RMS norm over the features of each token, with its weights [d]. */
 export interface NormSpec {
   kind: "layer" | "rms";
   gain: TensorLike;
@@ -40,8 +43,10 @@ export interface NormSpec {
   epsilon: number;
 }
 
+/** The activations of feed-forward layers that `activate` knows. */
 export type Activation = "gelu" | "gelu-tanh" | "silu";
 
+/** One device and what is made on it; disposing of it gives back the memory of all its layers. */
 export interface Runtime extends Disposable {
   readonly info: RuntimeInfo;
   attention(spec: AttentionSpec): Attention;
@@ -53,6 +58,7 @@ export interface Runtime extends Disposable {
   activate(kind: Activation, x: TensorLike): Promise<Tensor>;
 }
 
+/** Options of `createRuntime`. */
 export interface RuntimeOptions {
   /** Default "auto": WebGPU where it can be had and dtype is f32, else WASM with `info.reason`. */
   device?: "auto" | "webgpu" | "wasm";

@@ -1,5 +1,6 @@
 // A tensor is plain data: a typed array and its shape, row-major.
 
+/** Numbers of a tensor, in the precision of the runtime that they come from. */
 export type RealArray = Float32Array | Float64Array;
 
 /** Row-major data with its shape. Results are new tensors that the caller owns. */
@@ -14,7 +15,7 @@ export type TensorLike = Tensor | { readonly data: RealArray; readonly dims: rea
 /**
  * A tensor over `data` (not copied).
  * @example
- * tensor(new Float32Array([1, 2, 3, 4]), [2, 2])
+ * tensor(new Float32Array([1, 2, 3, 4]), [2, 2]).shape.length; // 2
  */
 export function tensor(data: RealArray, shape: number[]): Tensor {
   return { data, shape };

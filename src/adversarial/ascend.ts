@@ -10,6 +10,7 @@ import { type Climber, type ClimbState, climb, startOf } from "./climb.js";
 import { steepestIn2, steepestInInfinity } from "./steepest.js";
 import { type TokenSetQuestion, tokenSet } from "./tokenSet.js";
 
+/** Options of `adversarial.ascend`. */
 export interface AscendOptions extends TokenSetQuestion {
   /** Linearizations per climb, at least 1. */
   steps: number;
@@ -29,6 +30,7 @@ export interface AscendOptions extends TokenSetQuestion {
   onProgress?: (event: AscendProgress) => void;
 }
 
+/** What `onProgress` of `adversarial.ascend` is told after each step. */
 export interface AscendProgress {
   readonly type: "step";
   /** 0 is the climb from x0. */
@@ -51,6 +53,7 @@ export interface AscentState {
   readonly climbs: ClimbState[];
 }
 
+/** The least smooth input that `adversarial.ascend` has found, with the lower bound that it shows. */
 export interface Ascent {
   /** [n, dIn] in doubles, an input of the set at which the norm of the Jacobian is at least `lower.value`. */
   readonly x: Tensor;

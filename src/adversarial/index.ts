@@ -7,4 +7,5 @@ export type { ClimbState } from "./climb.js";
 export type { TokenSetQuestion } from "./tokenSet.js";
 export type { TwoPoint, TwoPointQuestion } from "./twoPoint.js";
 
+/** Inputs at which attention is as unsmooth as can be found (docs/theory.md, 2.3 and 6). */
 export const adversarial = { twoPoint, ascend };

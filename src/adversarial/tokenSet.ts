@@ -15,6 +15,7 @@ export interface TokenSet {
   draw(token: Float64Array, random: Random): void;
 }
 
+/** The set that the tokens of an adversarial input stay in. */
 export interface TokenSetQuestion {
   /** Of the ball or sphere. */
   radius?: number;

@@ -11,6 +11,7 @@ import { columnsOf, type Matrix, product, rowsOf, scaledMatrix, transposed } fro
 import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../check.js";
 import { type Tensor, type TensorLike, tensor } from "../tensor.js";
 
+/** The head and the set that `adversarial.twoPoint` looks for an input in. */
 export interface TwoPointQuestion {
   /** Query map of the layer, or its weight alone, [dIn, heads·dHead]. */
   query: Linear | TensorLike;
@@ -38,6 +39,7 @@ export interface TwoPointQuestion {
   method?: "search" | "eigenpair";
 }
 
+/** Input of two distinct tokens from `adversarial.twoPoint`, and what to expect there (MATH 6). */
 export interface TwoPoint {
   /** [n, dIn]: the odd token, then n − 1 copies of the other. */
   readonly x: Tensor;

@@ -42,7 +42,11 @@ export interface BoundsOfModelOptions {
   onRow?: (row: BoundsRow) => void;
 }
 
-/** In ascending order of layers. */
+/**
+ * In ascending order of layers.
+ * @example
+ * const rows = await boundsOfModel(model, { tokens: [1, 2, 3, 4], layers: [0], lengths: [2, 4] });
+ */
 export async function boundsOfModel(
   model: Model,
   { tokens, layers, lengths, seed = 0, signal, onRow }: BoundsOfModelOptions,

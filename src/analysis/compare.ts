@@ -13,6 +13,7 @@ import {
 } from "./report.js";
 import { differencesOf } from "./resume.js";
 
+/** Two reports side by side; `toComparison` prints it. */
 export interface Comparison {
   /** By layer, head, length and sample: the rows measured in both. */
   rows: ComparedRow[];
@@ -25,6 +26,7 @@ export interface Comparison {
   differences: string[];
 }
 
+/** A row that two reports share, side by side. */
 export interface ComparedRow extends Part {
   n: number;
   sample: number;
@@ -51,7 +53,11 @@ export interface ComparedGroup extends Part {
   exponents?: { a: LayerFit | undefined; b: LayerFit | undefined };
 }
 
-/** Rows are matched by layer, head, length and sample; whether the windows hold the same text is not asked. */
+/**
+ * Rows are matched by layer, head, length and sample; whether the windows hold the same text is not asked.
+ * @example
+ * const { rows, groups } = compareReports(report, baseline);
+ */
 export function compareReports(a: Report, b: Report): Comparison {
   const measuredA = a.rows.filter(isMeasured);
   const measuredB = b.rows.filter(isMeasured);

@@ -2,6 +2,7 @@
 import { checkNumber } from "../check.js";
 import { studentTQuantile } from "./studentT.js";
 
+/** A fit sigma ≈ constant · n^exponent. */
 export interface PowerLaw {
   /** Slope of log sigma on log n. */
   exponent: number;
@@ -17,7 +18,11 @@ export interface PowerLaw {
   omitted: number;
 }
 
-/** What `fitPowerLaw` needs, in words for a report that has no fit. */
+/**
+ * What `fitPowerLaw` needs, in words for a report that has no fit.
+ * @example
+ * fitPowerLaw([]) ?? fitNeeds;
+ */
 export const fitNeeds = "a fit needs at least 3 rows with sigma above 0, at 2 or more lengths";
 
 /**
@@ -27,7 +32,7 @@ export const fitNeeds = "a fit needs at least 3 rows with sigma above 0, at 2 or
  * @returns null where that leaves fewer than 3 points, or a single n: no slope, or none with an interval
  * @throws RangeError for an n or a sigma that is not finite, n ≤ 0 or sigma < 0
  * @example
- * fitPowerLaw([{ n: 4, sigma: 2 }, { n: 16, sigma: 4 }, { n: 64, sigma: 8 }])   // exponent 0.5, constant 1
+ * fitPowerLaw([{ n: 4, sigma: 2 }, { n: 16, sigma: 4 }, { n: 64, sigma: 8 }]).exponent; // 0.5
  */
 export function fitPowerLaw(points: readonly { n: number; sigma: number }[]): PowerLaw | null {
   points.forEach(({ n, sigma }, at) => {

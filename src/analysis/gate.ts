@@ -5,6 +5,8 @@ import { isMeasured, type MeasuredRow, placeOf, type Report } from "./report.js"
 /**
  * The rows whose upper bound is above `limit`, the largest first. Failed rows have no bound and are not among them.
  * @throws TypeError, RangeError unless limit is a finite number of at least 0
+ * @example
+ * rowsAbove(report, 1e6).length; // 0
  */
 export function rowsAbove(report: Report, limit: number): MeasuredRow[] {
   checkNumber("limit", limit, 0, Number.POSITIVE_INFINITY, true);
@@ -14,6 +16,7 @@ export function rowsAbove(report: Report, limit: number): MeasuredRow[] {
     .sort((a, b) => b.upper - a.upper);
 }
 
+/** The rows whose upper bounds have grown since a baseline. */
 export interface Growth {
   /** Rows whose upper bound is more than `factor` times the baseline's, the most grown first. */
   grown: { row: MeasuredRow; baseline: MeasuredRow; ratio: number }[];
@@ -28,6 +31,8 @@ export interface Growth {
 /**
  * Upper bounds against those of an earlier report, row by row. From a baseline of 0 any growth is infinite.
  * @throws TypeError, RangeError unless factor is a finite number above 0
+ * @example
+ * rowsGrown(report, report, 1.2).grown.length; // 0
  */
 export function rowsGrown(report: Report, baseline: Report, factor: number): Growth {
   checkNumber("factor", factor, 0);

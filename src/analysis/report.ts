@@ -3,6 +3,7 @@ import type { RuntimeInfo } from "../runtime.js";
 import type { SpectralNormStatus } from "../spectral/result.js";
 import { fitPowerLaw, type PowerLaw } from "./fit.js";
 
+/** What a sweep has measured, from what, and the fits: the contents of report.json. */
 export interface Report {
   provenance: Provenance;
   /** By layer, then head (the whole layer first), then length, then sample. */
@@ -13,6 +14,7 @@ export interface Report {
   complete: boolean;
 }
 
+/** One measurement of a sweep, or its failure. */
 export type Row = MeasuredRow | FailedRow;
 
 /** One layer, or one head of it. */
@@ -58,6 +60,7 @@ export interface FailedRow extends Place {
   error: string;
 }
 
+/** The power law of one layer, or of one head of it. */
 export interface LayerFit extends PowerLaw, Part {}
 
 /** All that a sweep's numbers depend on. It holds no clock, so the same sweep gives the same bytes. */
@@ -103,7 +106,11 @@ export interface Provenance {
   };
 }
 
-/** A report over these rows, with the fits that they allow. */
+/**
+ * A report over these rows, with the fits that they allow.
+ * @example
+ * const fitted = assembleReport(report.provenance, report.rows, true);
+ */
 export function assembleReport(provenance: Provenance, rows: readonly Row[], complete: boolean): Report {
   const fits = groupByPart(rows).flatMap(({ layer, head, rows }) => {
     const fit = fitPowerLaw(rows.filter(isMeasured));

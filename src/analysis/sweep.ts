@@ -22,6 +22,8 @@ export type { SweepEvent, SweepOptions } from "./sweepOptions.js";
  * @throws TypeError, RangeError for wrong options, before any work; the signal's reason on abort. The rows measured
  *   until then were handed to `onProgress`: `assembleReport(provenance, rows, false)` makes a report of them, from
  *   which `resume` goes on.
+ * @example
+ * const { rows, fits } = await sweep(model, { tokens: [5, 6, 7, 8], layers: [0], lengths: [2, 4], samples: 2 });
  */
 export async function sweep(model: Model, options: SweepOptions, measure: Measure = localLipschitz): Promise<Report> {
   const settings = checkOptions(model, options);

@@ -8,6 +8,7 @@ import { sha256 } from "./digest.js";
 import type { Provenance, Report, Row } from "./report.js";
 import { type WindowPlan, wrapNote } from "./windows.js";
 
+/** What a sweep measures, and how. */
 export interface SweepOptions {
   /** The text to cut windows from; this or `tokens`. */
   text?: string;

@@ -10,6 +10,7 @@ export interface Linear {
   bias?: TensorLike;
 }
 
+/** Which tokens j a token i may attend to; `all` takes several, every one of which must allow it. */
 export type Mask =
   | "none"
   | "causal"
@@ -22,6 +23,7 @@ export type Mask =
   /** Every one must allow. */
   | { all: Mask[] };
 
+/** A self-attention layer as plain data: its maps, heads, mask and positions (MATH 1). */
 export interface AttentionSpec {
   /** Scores scale·⟨q, k⟩ (default), or −scale·|q − k|² (Kim et al. 2021). */
   kind?: "dot-product" | "l2";

@@ -3,6 +3,7 @@ import { type AttentionSpec, type Linear, resolveLinear } from "../attention/spe
 import { checkKeys, checkOneOf, checkTensor } from "../check.js";
 import { type TensorLike, tensor } from "../tensor.js";
 
+/** The layer norm or RMS norm before an attention layer, whose outputs are its inputs. */
 export interface Normalization {
   kind: "layer" | "rms";
   /** [dIn] */

@@ -8,6 +8,7 @@ import { largestColumnSum, largestProbability } from "./columnSum.js";
 import { meanFieldOf } from "./meanField.js";
 import { type HeadNorms, headNormNames, type Reach, reachOf, rowFactor } from "./reach.js";
 
+/** Arguments of `bounds.ball`: norms of a head, and the ball. */
 export interface BallQuestion extends HeadNorms {
   /** Tokens. */
   n: number;

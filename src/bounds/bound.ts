@@ -1,5 +1,6 @@
 // What every theorem of this folder returns.
 
+/** A bound with what it is a bound of, under which assumptions, and where it is proven. */
 export interface Bound {
   readonly value: number;
   /** "probable": an upper bound that holds with the probability that its assumptions state. */

@@ -22,6 +22,7 @@ export type { LayerBounds, LayerQuestion } from "./ofLayer.js";
 export type { PointwiseOptions } from "./pointwise.js";
 export type { HeadNorms, RopeNorms } from "./reach.js";
 
+/** The theorems on the Lipschitz constant of self-attention, one function each; docs/theory.md has the proofs. */
 export const bounds = {
   ball,
   meanField,

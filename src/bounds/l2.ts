@@ -10,6 +10,7 @@ import { inversePhi } from "./lambertW.js";
 import { checkMatrix, type Matrix, rowSumNorm, transposed } from "./matrix.js";
 import { matrixNormAbove } from "./matrixNorm.js";
 
+/** Arguments of `bounds.l2`: the weights of the heads, and the norm. */
 export interface L2Question {
   /** Tokens. */
   n: number;
@@ -25,6 +26,7 @@ export interface L2Question {
   mask?: Mask;
 }
 
+/** Bounds of L2 attention by name (Kim, Papamakarios and Mnih 2021). */
 export interface L2Bounds {
   /** Kim et al., for any scale (norm Infinity), or with the exponent that homogeneity demands (norm 2). */
   kim: Bound;

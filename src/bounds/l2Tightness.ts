@@ -4,6 +4,7 @@ import { type Tensor, tensor } from "../tensor.js";
 import type { Bound } from "./bound.js";
 import { inversePhi } from "./lambertW.js";
 
+/** The bracket of `bounds.l2Tightness`, with the input that shows its lower end. */
 export interface L2Tightness {
   readonly lower: Bound;
   /** 4φ⁻¹(n − 1) + 1. */

@@ -8,6 +8,7 @@ import { type Bound, refused } from "./bound.js";
 import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "./matrix.js";
 import { matrixNorm, matrixNormAbove } from "./matrixNorm.js";
 
+/** One head of `bounds.largeRadius`. */
 export interface LargeRadiusHead {
   /** [d, d], with scores s_ij = ⟨A x_i, x_j⟩. No biases, no rotary positions. */
   A: TensorLike;
@@ -15,6 +16,7 @@ export interface LargeRadiusHead {
   V: TensorLike;
 }
 
+/** Arguments of `bounds.largeRadius`: a head or several, the tokens and their scale. */
 export interface LargeRadiusQuestion extends Partial<LargeRadiusHead> {
   /** Several heads, in place of A and V; their outputs add up. */
   heads?: readonly LargeRadiusHead[];
@@ -26,6 +28,7 @@ export interface LargeRadiusQuestion extends Partial<LargeRadiusHead> {
   mask?: Mask;
 }
 
+/** Limit and bracket of the norm of the Jacobian at a large radius. */
 export interface LargeRadius {
   /**
    * The norm of the Jacobian as R → ∞: ‖Σ_h S_h ⊗ V_h‖ with S_h the choices of head h, which for one head is
@@ -47,6 +50,10 @@ const LARGEST_SIDE = 1024;
  * η = (n − 1)e^(−R²·gap) and a = ‖A‖R²·max|x_i|² of each head.
  * @throws TypeError and RangeError for arguments of a wrong kind, shape or value, and where a query has no unique
  *   largest score (which happens on a set of inputs of measure zero, if A ≠ 0)
+ * @example
+ * const one = { data: new Float64Array([1]), shape: [1, 1] };
+ * const tokens = { data: new Float64Array([1, -1]), shape: [2, 1] };
+ * bounds.largeRadius({ x: tokens, scale: 3, A: one, V: one }).limit; // 1
  */
 export function largeRadius(question: LargeRadiusQuestion): LargeRadius {
   checkKeys("question", question, ["A", "V", "heads", "x", "scale", "mask"]);

@@ -13,6 +13,7 @@ import { checkMatrix, type Matrix } from "./matrix.js";
 import { matrixNorm } from "./matrixNorm.js";
 import { type Evaluate, searchTwoPoints } from "./searchTwoPoints.js";
 
+/** Arguments of `bounds.lower`: the matrices of a head, and the ball. */
 export interface LowerQuestion {
   /** Tokens. */
   n: number;
@@ -32,6 +33,7 @@ export interface LowerBound extends Bound {
   readonly tokens: { readonly odd: Float64Array; readonly other: Float64Array; readonly copies: number };
 }
 
+/** Lower bounds of the Lipschitz constant on the ball, by name (MATH 6). */
 export interface LowerBounds {
   /** ‖V‖, at equal tokens: every row of probabilities sums to one. */
   origin: LowerBound;
@@ -73,6 +75,9 @@ export function lower(question: LowerQuestion): WithBest<LowerBounds> {
  * γ* of MATH 6.6: no two tokens of the unit ball have scores further apart than 2γ* as seen from one of them; by ascent,
  * so from below. γ* lies in [‖A‖/8, ‖A‖] and is at least the γ of Castin et al.
  * @param A [d, d], scores ⟨A x_i, x_j⟩
+ * @example
+ * const A = { data: new Float64Array([1, 0, 0, 1]), shape: [2, 2] };
+ * bounds.gammaStar(A); // 0.125
  */
 export function gammaStar(A: TensorLike): number {
   const matrix = checkMatrix("A", A);

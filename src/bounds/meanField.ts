@@ -4,6 +4,7 @@ import { checkKeys } from "../check.js";
 import { type Bound, refused, scaled, type WithBest, withSmallest } from "./bound.js";
 import { type HeadNorms, type Reach, reachOf, rowFactor } from "./reach.js";
 
+/** Arguments of `bounds.meanField`: norms of a head, and the radius. */
 export interface MeanFieldQuestion extends Omit<HeadNorms, "rope"> {
   /** Every token lies in the ball of this radius. */
   radius: number;
@@ -11,6 +12,7 @@ export interface MeanFieldQuestion extends Omit<HeadNorms, "rope"> {
   mask?: Mask;
 }
 
+/** Bounds of the Lipschitz constant in the limit of many tokens, by name. */
 export interface MeanFieldBounds {
   /** ‖V‖(1 + 3a)e^(2a). */
   castin?: Bound;

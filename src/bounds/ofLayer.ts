@@ -12,6 +12,7 @@ import type { Matrix } from "./matrix.js";
 import { reachOf } from "./reach.js";
 import { WeightNorms } from "./weightNorms.js";
 
+/** Arguments of `bounds.ofLayer`: how many tokens, and where they lie. */
 export interface LayerQuestion {
   /** Tokens. */
   n: number;
@@ -43,6 +44,8 @@ export type LayerBounds = Partial<BallBounds> & Partial<L2Bounds>;
  * `tiedValue`) those of `bounds.l2`. Norms of matrices wider than 256 on both sides come from `spectralNorm`; the kind
  * is then "probable".
  * @throws TypeError and RangeError for arguments of a wrong kind or value, and for l2 attention that is not tied
+ * @example
+ * const { best } = await bounds.ofLayer(spec, { n: 64, radius: 2 });
  */
 export async function ofLayer(spec: AttentionSpec, question: LayerQuestion): Promise<WithBest<LayerBounds>> {
   checkKeys("question", question, [

@@ -10,6 +10,7 @@ import { headNorms, layerHead } from "./layerHeads.js";
 import { checkMatrix, rowOf } from "./matrix.js";
 import { WeightNorms } from "./weightNorms.js";
 
+/** Options of `bounds.pointwise`. */
 export interface PointwiseOptions {
   /** Of all norms of weights together, where those are too large to be computed exactly. Default 1e-6. */
   failureProbability?: number;
@@ -25,6 +26,8 @@ export interface PointwiseOptions {
  * @param spec dot-product attention without rotary positions; any mask, biases, grouped heads
  * @param x [n, dIn]
  * @throws TypeError and RangeError for arguments of a wrong kind or value, and for other kinds of attention
+ * @example
+ * const { value, kind } = await bounds.pointwise(spec, x); // kind is "upper", or "probable" for wide matrices
  */
 export async function pointwise(spec: AttentionSpec, x: TensorLike, options: PointwiseOptions = {}): Promise<Bound> {
   checkKeys("options", options, ["failureProbability", "seed", "signal"]);

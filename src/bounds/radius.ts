@@ -29,6 +29,9 @@ export function layerNorm(question: { gain: TensorLike; bias?: TensorLike }): Bo
  * √d·max |gain|, the largest norm of a token after RMS norm.
  * @param gain [d]
  * @throws TypeError and RangeError for a tensor of a wrong kind, shape or value
+ * @example
+ * const gain = { data: new Float64Array([2, 1, 1, 1]), shape: [4] };
+ * bounds.radius.rmsNorm({ gain }).value; // 4
  */
 export function rmsNorm(question: { gain: TensorLike }): Bound {
   checkKeys("question", question, ["gain"]);

@@ -13,6 +13,7 @@ export interface HeadNorms {
   rope?: boolean | RopeNorms;
 }
 
+/** What key biases add to the norms of a head with rotary positions. */
 export interface RopeNorms {
   /** scale·‖W_Q‖₂‖b_K‖₂. Default 0. */
   normK0?: number;

@@ -5,6 +5,7 @@ import { norm as euclidean } from "../spectral/vector.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { turn } from "../turn.js";
 
+/** Options of `Residual.inverse`. */
 export interface FixedPointOptions {
   /** The a-posteriori error asked for, relative to the larger of y and the first step; default 1e-10, in f32 1e-5. */
   tolerance?: number;
@@ -14,6 +15,7 @@ export interface FixedPointOptions {
   onProgress?: (event: FixedPointProgress) => void;
 }
 
+/** What `onProgress` of `Residual.inverse` is told after each step. */
 export interface FixedPointProgress {
   readonly type: "step";
   readonly step: number;
@@ -31,6 +33,7 @@ export interface FixedPointProgress {
  */
 export type FixedPointStatus = "converged" | "precision-limit" | "step-limit" | "diverged";
 
+/** Where the fixed-point iteration of `Residual.inverse` ended, with the errors it can vouch for. */
 export interface FixedPoint {
   /** The last iterate. */
   readonly x: Tensor;

@@ -8,6 +8,7 @@ import type { Layer } from "../layer.js";
 import { type Tensor, type TensorLike, tensor } from "../tensor.js";
 import { type FixedPoint, type FixedPointOptions, solveFixedPoint } from "./fixedPoint.js";
 
+/** Options of `invertible.residual`. */
 export interface ResidualOptions {
   /** The Lipschitz constant of x ↦ c·F(x)/L, in (0, 1): how fast the inverse converges. */
   c: number;
@@ -19,6 +20,7 @@ export interface ResidualOptions {
   lipschitz?: number;
 }
 
+/** The map g(x) = x + c·F(x)/L of `invertible.residual`, which can be run backwards. */
 export interface Residual {
   /** L for inputs of n tokens, where it comes from and what it assumes. */
   lipschitz(n: number): Promise<Bound>;
@@ -34,8 +36,11 @@ export interface Residual {
  * @throws TypeError and RangeError for arguments of a wrong kind or value; for a spec of which no Lipschitz constant on
  *   the whole space is known: dot-product attention has none (MATH 9.6)
  * @example
- * const g = invertible.residual(runtime.attention(spec), { c: 0.9, norm: 2, spec });
- * const { x, status, aPosteriori } = await g.inverse(await g.forward(x0));
+ * const one = { weight: { data: new Float64Array([1]), shape: [1, 1] } };
+ * const tied = { kind: "l2", heads: 1, query: one, value: one, tiedValue: true };
+ * const g = invertible.residual(runtime.attention(tied), { c: 0.9, norm: 2, spec: tied });
+ * const tokens = { data: new Float64Array([1, -1]), shape: [2, 1] };
+ * const { x, status, aPosteriori } = await g.inverse(await g.forward(tokens)); // x is tokens again
  */
 export function residual(layer: Layer, options: ResidualOptions): Residual {
   const { c, norm, boundOf } = check(layer, options);

@@ -6,6 +6,7 @@ import { settled } from "../spectral/iteration.js";
 import { leadingTriplet } from "../spectral/smallSvd.js";
 import { turn } from "../turn.js";
 
+/** Options of `blockNorms` of a linearization. */
 export interface BlockNormOptions {
   /** Relative accuracy of each norm, default 1e-2; what the dtype cannot reach is rounded up to what it can. */
   rtol?: number;

@@ -7,6 +7,7 @@ import { type HostPrimal, product, queryCovariance } from "./hostPrimal.js";
 import { largestEigenvalueAbove } from "./symmetric.js";
 import { type WeightNorms, weightNorms } from "./weightNorms.js";
 
+/** What `upperBound` of a linearization returns: certified bounds of sigma at its input (MATH 8.3). */
 export interface LocalBounds {
   /** The smallest of the bounds U_* and aposteriori_repaired. */
   readonly value: number;

@@ -5,6 +5,7 @@ import { gpt2 } from "./gpt2.js";
 import { llama } from "./llama.js";
 import { type Law, RandomWeights } from "./randomWeights.js";
 
+/** The architectures that `randomModel` makes. */
 export type RandomArchitecture = "gpt2" | "bert" | "llama";
 
 export interface Sizes {

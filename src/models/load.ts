@@ -20,8 +20,10 @@ export interface FileEvent {
   bytes: number;
 }
 
+/** What `onProgress` of `loadModel` is told: of files, and of downloads. */
 export type LoadEvent = FileEvent | DownloadEvent;
 
+/** Options of `loadModel`. */
 export interface LoadOptions extends SourceOptions {
   runtime: Runtime;
   /** Downloads are told of later too, when weights are used. */
@@ -41,8 +43,7 @@ export interface LoadOptions extends SourceOptions {
  * ("owner/name" or "owner/name@revision"; a folder of that name goes before it), files with names, or files by name
  * @throws ModelError naming the file, and the tensor, that is missing, damaged or not supported, or can't be fetched
  * @example
- * const model = await loadModel("./gpt2", { runtime });
- * const same = await loadModel("openai-community/gpt2", { runtime, revision: "main" });
+ * const model = await loadModel("./models/tiny", { runtime });
  */
 export async function loadModel(source: ModelSource, options: LoadOptions): Promise<Model> {
   checkKeys("options", options, [

@@ -6,11 +6,13 @@ import type { AbortSignalLike } from "../platform.js";
 import type { Attention, NormSpec } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 
+/** A model's own tokenizer. */
 export interface Tokenizer {
   encode(text: string): number[];
   decode(tokens: number[]): string;
 }
 
+/** What of a model's config.json matters here. */
 export interface ModelConfig {
   /** The model_type of its config.json. */
   readonly architecture:
@@ -66,12 +68,14 @@ export interface Trace extends Map<number, Tensor> {
   readonly hidden: Map<number, Tensor>;
 }
 
+/** Options of `Model.trace`. */
 export interface TraceOptions {
   layers: readonly number[];
   hidden?: boolean;
   signal?: AbortSignalLike;
 }
 
+/** Options of `Model.walk`. */
 export interface WalkOptions {
   layers: readonly number[];
   signal?: AbortSignalLike;
@@ -92,6 +96,7 @@ export interface WalkStep {
   readonly hidden: Tensor[];
 }
 
+/** A Transformer whose attention layers, and their exact inputs, can be had one by one. */
 export interface Model extends Disposable {
   readonly config: ModelConfig;
   readonly layers: number;
@@ -105,7 +110,6 @@ export interface Model extends Disposable {
    * ModelError for weights that are damaged, can't be read, or carry hidden states out of the range of the dtype.
    * @example
    * const x = (await model.trace("How smooth is attention?", { layers: [6] })).get(6);
-   * const y = (await vit.trace({ pixels: { data, shape: [3, 224, 224] } }, { layers: [0] })).get(0);
    */
   trace(input: ModelInput | string, options: TraceOptions): Promise<Trace>;
   /**

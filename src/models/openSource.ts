@@ -9,6 +9,7 @@ import { type ParsedURL, parseURL } from "./web/platform.js";
 import type { Client } from "./web/request.js";
 import { type ByteCache, type DownloadEvent, WebSource } from "./web/webSource.js";
 
+/** Where a model comes from: a folder, a URL, a hub id, or files. */
 export type ModelSource = string | URLLike | readonly FileLike[] | FileMap;
 
 /** How long a server is waited for, and how often it is asked again. */

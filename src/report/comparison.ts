@@ -10,6 +10,8 @@ const widths = [5, 4, 5, 4, 10, 10, 8];
  * One line for each layer, head and length, and one for each layer and head at all lengths: medians of sigma, the
  * geometric mean of the ratios, and how many rows are beyond their brackets, that is, differ for certain (up to the
  * brackets' own probability of failure).
+ * @example
+ * const text = toComparison(compareReports(report, baseline));
  */
 export function toComparison({ rows, groups, onlyInA, onlyInB, differences }: Comparison): string {
   const lines = groups.map((group) => {

@@ -22,6 +22,8 @@ const columns = [
 /**
  * A header line and one line a row, ended by CRLF; a failed row has empty fields and its error in the last.
  * `head` is empty for a whole layer.
+ * @example
+ * const [header] = toCSV(report).split("\r\n");
  */
 export function toCSV(report: Report): string {
   const lines = [columns, ...report.rows.map((row) => columns.map((column) => row[column]))];

@@ -13,6 +13,8 @@ const screenful = 24;
 /**
  * A self-contained page, light or dark as its reader prefers: no script, nothing from elsewhere, and a policy that
  * would refuse both. Deterministic: the same report gives the same bytes.
+ * @example
+ * toHTML(report).slice(0, 15); // "<!doctype html>"
  */
 export function toHTML(report: Report): string {
   const name = modelName(report.provenance);

@@ -4,6 +4,8 @@ import type { Report } from "../analysis/report.js";
 /**
  * Deterministic: the same report gives the same bytes. One row a line, so that two reports can be compared by diff.
  * @throws RangeError if a row or fit holds a number that JSON cannot, which a report of `sweep` never does
+ * @example
+ * const { rows } = JSON.parse(toJSON(report));
  */
 export function toJSON(report: Report): string {
   const list = (entries: readonly unknown[]) =>

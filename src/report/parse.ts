@@ -7,6 +7,8 @@ import type { RuntimeInfo } from "../runtime.js";
  * The report that `toJSON` wrote. Keys that this version doesn't know are dropped, so that a later version's reports
  * can still be compared.
  * @throws TypeError, RangeError naming the place, as in `"report.rows[3].sigma": expected …, got …`
+ * @example
+ * const same = parseReport(toJSON(report));
  */
 export function parseReport(text: string): Report {
   if (typeof text !== "string") throw wrongKind("report", "the text of a report.json", text);

@@ -12,6 +12,8 @@ const lineHeight = 17;
 /**
  * One SVG document with text as text, light or dark as its viewer prefers, without scripts and without anything from
  * elsewhere. Deterministic: the same report gives the same bytes.
+ * @example
+ * toSVG(report).slice(0, 4); // "<svg"
  */
 export function toSVG(report: Report): string {
   const sheet = new Sheet();

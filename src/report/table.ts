@@ -37,25 +37,42 @@ const columns: Column[] = [
 ];
 const columnsWithoutHeads = columns.filter(({ title }) => title !== "head");
 
-/** The whole report: header, one line a row, and the summary. */
+/**
+ * The whole report: header, one line a row, and the summary.
+ * @example
+ * const text = toTable(report);
+ */
 export function toTable(report: Report): string {
   const { heads } = report.provenance.options;
   const rows = report.rows.map((row) => formatRow(row, heads));
   return [formatHeader(heads), ...rows, "", formatSummary(report), ""].join("\n");
 }
 
-/** @param heads with a column for the head */
+/**
+ * The header line of a table of rows.
+ * @param heads with a column for the head
+ * @example
+ * formatHeader().includes("sigma"); // true
+ */
 export function formatHeader(heads = false): string {
   return line(heads, ({ title }) => title);
 }
 
-/** One line: layer, head, n, sample, sigma, bracket, status, steps, radius; the error of a failed row at its end. */
+/**
+ * One line: layer, head, n, sample, sigma, bracket, status, steps, radius; the error of a failed row at its end.
+ * @example
+ * const line = formatRow(report.rows[0]);
+ */
 export function formatRow(row: Row, heads = false): string {
   const cells = line(heads, (column) => column.cell(row));
   return row.error === undefined ? cells : `${cells}  ${row.error.replace(/\s+/g, " ")}`;
 }
 
-/** The fit of each layer and head, and what a reader must know of the rows above. */
+/**
+ * The fit of each layer and head, and what a reader must know of the rows above.
+ * @example
+ * const text = formatSummary(report);
+ */
 export function formatSummary(report: Report): string {
   const { provenance, rows, fits, complete } = report;
   const fitOf = new Map(fits.map((fit) => [partOf(fit), fit]));

@@ -2,6 +2,7 @@
 import type { AbortSignalLike } from "../platform.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 
+/** Options of `spectralNorm` and `localLipschitz`. */
 export interface SpectralNormOptions {
   /** Golub–Kahan–Lanczos bidiagonalization (default), or power iteration on JᵀJ. */
   method?: "lanczos" | "power";
@@ -25,6 +26,7 @@ export interface SpectralNormOptions {
   onProgress?: (event: SpectralNormProgress) => void;
 }
 
+/** What `onProgress` of a solver is told after each step. */
 export interface SpectralNormProgress {
   readonly type: "step";
   readonly step: number;
@@ -32,8 +34,10 @@ export interface SpectralNormProgress {
   readonly sigma: number;
 }
 
+/** How a solver's run ended. */
 export type SpectralNormStatus = "converged" | "step-limit" | "precision-limit" | "zero-operator" | "breakdown";
 
+/** A largest singular value with its bracket, its vectors, and how the run ended. */
 export interface SpectralNorm {
   sigma: number;
   /**

@@ -2,6 +2,7 @@
 import { type Attributes, element, escapeText } from "../markup.js";
 import { chartStyle } from "./theme.js";
 
+/** A chart as SVG markup, with what it says in words. */
 export interface Chart {
   /** Unique among the charts of a report; for ids. */
   name: "growth" | "layers" | "heads";
@@ -19,7 +20,11 @@ export interface Chart {
 /** The width of every chart: what a page column holds, and one line of a caption. */
 export const chartWidth = 960;
 
-/** The chart as an SVG document of its own, or, with `style: false`, for a page that has `chartStyle` already. */
+/**
+ * The chart as an SVG document of its own, or, with `style: false`, for a page that has `chartStyle` already.
+ * @example
+ * const documents = charts(report).map((chart) => renderChart(chart));
+ */
 export function renderChart(chart: Chart, { style = true } = {}): string {
   return drawing(chart, chart.body, style);
 }

@@ -4,7 +4,11 @@ import type { Chart } from "./chart.js";
 import { growthChart } from "./growth.js";
 import { headsChart, layersChart } from "./summaries.js";
 
-/** Those that its rows allow: growth with n, layers × lengths, and layers × heads where heads were measured. */
+/**
+ * Those that its rows allow: growth with n, layers × lengths, and layers × heads where heads were measured.
+ * @example
+ * const titles = charts(report).map(({ title }) => title);
+ */
 export function charts(report: Report): Chart[] {
   return [growthChart(report), layersChart(report), headsChart(report)].filter((chart) => chart !== null);
 }

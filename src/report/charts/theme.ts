@@ -55,7 +55,11 @@ const dark: Palette = {
   ],
 };
 
-/** Style rules for elements inside `.hs`, to be put into a style element once a document. */
+/**
+ * Style rules for elements inside `.hs`, to be put into a style element once a document.
+ * @example
+ * const page = `<style>${chartStyle}</style>${charts(report).map((chart) => renderChart(chart, { style: false }))}`;
+ */
 export const chartStyle = `${shape()}${colours(light)}@media (prefers-color-scheme:dark){${colours(dark)}}`;
 
 /** The colours that a page around the charts shares with them. */
