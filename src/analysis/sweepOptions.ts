@@ -132,7 +132,7 @@ export async function describeSweep(
   return {
     howsmooth: version,
     ...(options.date === undefined ? {} : { date: options.date }),
-    model: describeModel(model),
+    model: await describeModel(model),
     runtime: options.runtime ? describeRuntime(options.runtime.info) : null,
     input: {
       kind: options.text === undefined ? "tokens" : "text",
@@ -144,11 +144,11 @@ export async function describeSweep(
   };
 }
 
-function describeModel({ origin, config }: Model): Provenance["model"] {
+async function describeModel({ origin, config }: Model): Promise<Provenance["model"]> {
   const { architecture, layers, width, heads, kvHeads, vocabulary, context } = config;
   return {
     source: origin.source,
-    ...(origin.files ? { files: { ...origin.files } } : {}),
+    ...(origin.hashes ? { files: { ...(await origin.hashes()) } } : {}),
     architecture,
     layers,
     width,

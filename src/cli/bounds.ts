@@ -50,7 +50,9 @@ export async function bounds(line: CommandLine, io: IO, engine: Engine): Promise
       });
       if (json) {
         const settings = { ...chosen, seed: asked.seed, text: asked.textName };
-        const all = { howsmooth: version, runtime: runtime.info, model: model.origin, settings, rows };
+        const { source, hashes } = model.origin;
+        const origin = hashes ? { source, files: await hashes() } : { source };
+        const all = { howsmooth: version, runtime: runtime.info, model: origin, settings, rows };
         io.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
       }
       return exitCode.ok;

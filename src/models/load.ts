@@ -61,13 +61,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   if (typeof runtime?.attention !== "function") throw wrongKind("runtime", "a runtime, of createRuntime()", runtime);
   throwIfAborted(signal);
   const files = await openSource(source, options, signal, onProgress);
-  const hashes: Record<string, string> = {};
+  const names: string[] = [];
   const opened = async (file: string) => {
     throwIfAborted(signal);
     const bytes = await files.size(file);
     if (bytes === undefined) return;
-    const hash = await files.sha256(file);
-    if (hash !== undefined) hashes[file] = hash;
+    names.push(file);
     onProgress?.({ type: "file", file, bytes });
   };
 
@@ -83,7 +82,24 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
 
   const bosToken = architecture.config.bosToken ?? text.bosToken;
   const complete = { ...architecture, config: { ...architecture.config, bosToken } };
-  return new Transformer(complete, { source: name ?? files.name, files: hashes }, text, runtime);
+  let hashes: Promise<Record<string, string>> | undefined;
+  const origin = {
+    source: name ?? files.name,
+    hashes: () => {
+      hashes ??= hashesOf(files, names);
+      return hashes;
+    },
+  };
+  return new Transformer(complete, origin, text, runtime);
+}
+
+async function hashesOf(files: FileSource, names: readonly string[]): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const file of names) {
+    const hash = await files.sha256(file);
+    if (hash !== undefined) hashes[file] = hash;
+  }
+  return hashes;
 }
 
 async function readConfig(files: FileSource): Promise<ConfigFile> {

@@ -59,8 +59,11 @@ export type ModelInput = readonly number[] | PixelInput;
 /** Where the weights came from: a folder, or the recipe of a random model. */
 export interface ModelOrigin {
   readonly source: string;
-  /** SHA-256 of each file that was read, by name, where files were read. */
-  readonly files?: Record<string, string>;
+  /**
+   * SHA-256 of each file that was opened, by name, where files were: taken when first asked for, since that reads all
+   * their bytes. A file too large to hash, or one on a server that does not tell its hash, is left out.
+   */
+  hashes?(): Promise<Record<string, string>>;
 }
 
 /** From layer to the exact input of its attention, [n, width]; `hidden` from block to its input. */

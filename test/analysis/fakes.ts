@@ -62,7 +62,7 @@ export function fakeModel({
       bosToken,
     },
     layers,
-    origin: { source: "fake", files: { "config.json": "ab".repeat(32) } },
+    origin: { source: "fake", hashes: async () => ({ "config.json": "ab".repeat(32) }) },
     encode: (text) => Array.from(text, (letter) => letter.charCodeAt(0) % vocabulary),
     async trace(tokens, options) {
       const inputs = new Map(options.layers.map((layer) => [layer, input(tokens as number[], layer)]));

@@ -110,7 +110,30 @@ describe("sources", () => {
     const byName = Object.fromEntries(files.map((file) => [file.name, new Blob([file])]));
     expect(await firstInputs(byName, 1)).toEqual(expected);
     expect(await firstInputs(new Map(Object.entries(byName)), 1)).toEqual(expected);
-    expect((await load(files)).origin.files).toEqual((await load(folder)).origin.files);
+    expect(await (await load(files)).origin.hashes!()).toEqual(await (await load(folder)).origin.hashes!());
+  });
+
+  it("reads headers on opening, one layer's bytes when it is used, and all of a file for its hash alone", async () => {
+    const folder = gpt2Folder();
+    let read = 0;
+    class Counted extends Blob {
+      override slice(start = 0, end = this.size): Blob {
+        read += end - start;
+        return super.slice(start, end);
+      }
+    }
+    const bytes = readFileSync(join(folder, "model.safetensors"));
+    const header = 8 + Number(bytes.readBigUInt64LE());
+    const model = await load({
+      "config.json": new Blob([readFileSync(join(folder, "config.json"))]),
+      "model.safetensors": new Counted([bytes]),
+    });
+    expect(read).toBe(header);
+    const { width, layers } = model.config;
+    await model.attention(0).forward({ data: new Float32Array(width).fill(1), shape: [1, width] });
+    expect(read).toBeLessThan(header + (bytes.length - header) / layers);
+    await model.origin.hashes!();
+    expect(read).toBeGreaterThanOrEqual(bytes.length);
   });
 
   it.each([

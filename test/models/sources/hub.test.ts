@@ -85,7 +85,7 @@ describe("a URL", () => {
     await model.trace(tokens, { layers: [1] });
     expect(events.length).toBeGreaterThan(loaded);
     const hash = createHash("sha256").update(JSON.stringify(gpt2Config)).digest("hex");
-    expect(model.origin.files).toEqual({ "config.json": hash });
+    expect(await model.origin.hashes!()).toEqual({ "config.json": hash });
   });
 
   it("names the URL of what is missing", async () => {
@@ -169,7 +169,7 @@ describe("an id of the hub", () => {
       redirect("/stored", 302, { "x-linked-etag": `"${hash}"`, etag: '"else"' }),
     );
     const model = await load("owner/name", { hub: server.url });
-    expect(model.origin.files?.["model.safetensors"]).toBe(hash);
+    expect((await model.origin.hashes!())["model.safetensors"]).toBe(hash);
   });
 
   it("goes behind a folder of that name", async () => {
