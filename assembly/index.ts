@@ -4,6 +4,7 @@ export { multiply, packPanels, packStrips, setEdgeTile, unpackPanels } from "./g
 export { addBias, attend, probabilitiesOf } from "./attention";
 export { sumPatterns, sumTransposedPatterns } from "./pattern";
 export { dense, jvp, vjp } from "./jacobian";
+export { factorize } from "./factor";
 export { gradient } from "./gradient";
 export { sumBlocks } from "./blocks";
 export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";

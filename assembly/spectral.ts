@@ -23,11 +23,11 @@ import { LANES, splat, WORD } from "./simd";
 /** Numbers of a vector that are handled at a time, so that they stay in the first-level cache. */
 const CHUNK: i32 = 2048;
 /** A remainder below this share of the vector it was taken from is rounding, not a direction. */
-const NEGLIGIBLE: f64 = sizeof<Real>() == 4 ? 1e-6 : 1e-14;
+export const NEGLIGIBLE: f64 = sizeof<Real>() == 4 ? 1e-6 : 1e-14;
 
 // @ts-ignore: decorator
 @inline
-function vector(table: usize, k: i32): usize {
+export function vector(table: usize, k: i32): usize {
   return load<u32>(table + (<usize>k << 2));
 }
 
@@ -71,7 +71,7 @@ export function scale(n: i32, a: Real, x: usize): void {
 }
 
 /** w −= Q Qᵀ w for the first k vectors of a table, as two block products. */
-function project(n: i32, table: usize, k: i32, w: usize, coefficients: usize): void {
+export function project(n: i32, table: usize, k: i32, w: usize, coefficients: usize): void {
   memory.fill(coefficients, 0, <usize>k << 3);
   for (let at = 0; at < n; at += CHUNK) {
     const size = min(CHUNK, n - at);
@@ -91,7 +91,7 @@ function project(n: i32, table: usize, k: i32, w: usize, coefficients: usize): v
 }
 
 /** Kahan and Parlett's "twice is enough": a second pass only where the first has taken this share of the vector away. */
-const ENOUGH: f64 = 0.7;
+export const ENOUGH: f64 = 0.7;
 
 /**
  * Makes w orthogonal to the first k vectors of a table and to unit length, and returns the length it had left. The

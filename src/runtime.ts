@@ -16,7 +16,9 @@ export interface Attention extends LinearizableLayer {
   probabilities(x: TensorLike): Promise<Tensor>;
   /**
    * One head alone, as a layer of its own that the caller disposes of: P_h V_h W_O,h without the output map's bias,
-   * so that the heads' outputs add up to this layer's, up to that bias.
+   * so that the heads' outputs add up to this layer's, up to that bias. On WebAssembly `spectralNorm` of a head whose
+   * 3·dHead channels are at most half of dIn runs in the coordinates that its maps tell apart, [n, 3·dHead] →
+   * [n, dValue], where its Jacobian has the same singular values (MATH 10.2 then holds for that smaller dimension).
    * @throws RangeError for a head that the layer does not have
    */
   head(index: number): Attention;

@@ -42,7 +42,8 @@ export interface SpectralNorm {
   sigma: number;
   /**
    * ‖J v‖/‖v‖ at the returned right vector, less the rounding allowance of MATH 10.4; ‖Jᵀ v‖/‖v‖ at the left one where
-   * that is the start's side (outShape smaller than inShape, and no guess).
+   * that is the start's side (outShape smaller than inShape, and no guess), all of them in a core's coordinates where
+   * the operator has one (`Attention.head`).
    */
   lower: number;
   /** Holds with probability ≥ 1 − failureProbability over seeds (MATH 10.2, 10.2b, 10.2c); always finite. */

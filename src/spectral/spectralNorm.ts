@@ -1,10 +1,11 @@
 // The largest singular value of a linear operator, with its vectors, bracketed from both sides.
-import { throwIfAborted } from "../check.js";
+import { checkTensor, throwIfAborted } from "../check.js";
 import { deriveSeed } from "../random.js";
-import { type Tensor, tensor } from "../tensor.js";
+import { type Tensor, type TensorLike, tensor } from "../tensor.js";
 import { turn } from "../turn.js";
 import { characteristicFactor } from "./bracket.js";
 import { checkCoefficient } from "./coefficient.js";
+import { type Core, hasCore } from "./core.js";
 import { patternGuess } from "./guess.js";
 import { HostKrylovSpace } from "./hostSpace.js";
 import { type Estimate, settled } from "./iteration.js";
@@ -41,7 +42,26 @@ import { breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator
 export async function spectralNorm(op: LinearOperator, options: SpectralNormOptions = {}): Promise<SpectralNorm> {
   checkProblem(op, options);
   throwIfAborted(options.signal);
-  const problem = checkProblem(op, { ...options, start: options.start ?? (await patternGuess(op, leadingRight)) });
+  const start = options.start ?? (await patternGuess(op, leadingRight));
+  const core = hasCore(op) ? op.core() : undefined;
+  if (!core) return iterate(op, { ...options, start });
+  try {
+    const found = await iterate(core, { ...options, start: restricted(core, op, start) });
+    return { ...found, ...core.lift(found) };
+  } finally {
+    core.dispose();
+  }
+}
+
+/** The guess in the core's coordinates: what it loses there is sent to zero anyway. */
+function restricted(core: Core, op: LinearOperator, start: TensorLike | "random"): Tensor | "random" {
+  if (start === "random") return start;
+  const guess = core.restrict(checkTensor("start", start, op.inShape));
+  return guess.data.some((value) => value !== 0) ? guess : "random";
+}
+
+async function iterate(op: LinearOperator, options: SpectralNormOptions): Promise<SpectralNorm> {
+  const problem = checkProblem(op, options);
   const { transposed, storedSteps: maxSteps } = problem;
   const space = hasKrylovSpace(op) ? await op.krylov({ transposed, maxSteps }) : new HostKrylovSpace(op, transposed);
   try {

@@ -10,6 +10,7 @@ import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { type SharedWeights, WasmLinearization } from "./linearization.js";
+import { type ReducedLayer, reduceLayer } from "./reducedLayer.js";
 import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer } from "./weights.js";
 
 export class WasmAttention extends Held implements Attention {
@@ -21,6 +22,7 @@ export class WasmAttention extends Held implements Attention {
   readonly #sizes: LayerSizes;
   readonly #layer: PackedLayer;
   readonly #weights: SharedWeights;
+  #reduced?: ReducedLayer | "none";
   /** The attention itself and its linearizations read the weights; the last one to go frees them. */
   #users = 1;
   #disposed = false;
@@ -44,6 +46,7 @@ export class WasmAttention extends Held implements Attention {
       layer: this.#layer,
       unpack: (sizes) => unpackLayer(this.#region.heap, this.#layer, sizes),
       release: () => this.#release(),
+      reduced: () => this.#reduce(),
       valueMap: () => this.#at(tensor(new Float64Array(this.dIn), [1, this.dIn]), alone),
     };
   }
@@ -95,6 +98,21 @@ export class WasmAttention extends Held implements Attention {
       this.#release();
       throw error;
     }
+  }
+
+  /** Made when it is first asked for, and kept with the weights. */
+  #reduce(): ReducedLayer | undefined {
+    if (this.#reduced === undefined) {
+      const region = new Region(this.#region.heap);
+      try {
+        this.#reduced = reduceLayer(this.#kernels, region, this.#layer, this.#sizes) ?? "none";
+        this.#region.adopt(region);
+      } catch (error) {
+        region.free();
+        throw error;
+      }
+    }
+    return this.#reduced === "none" ? undefined : this.#reduced;
   }
 
   #release(): void {

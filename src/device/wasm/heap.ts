@@ -130,6 +130,12 @@ export class Region {
     return this.bytes(count * this.heap.word, what);
   }
 
+  /** Takes over another region's blocks. */
+  adopt(other: Region): void {
+    this.#blocks.push(...other.#blocks);
+    other.#blocks = [];
+  }
+
   free(): void {
     for (const at of this.#blocks) this.heap.free(at);
     this.#blocks = [];

@@ -33,6 +33,7 @@ export interface Kernels {
   gradient(space: number, u: number, v: number, x: number): void;
   sumBlocks(row: number): void;
   dense(primal: number, u: number, y: number, out: number): void;
+  factorize(n: number, table: number, count: number, r: number, work: number): void;
   bidiagonalize(krylov: number, k: number): void;
   powerStep(krylov: number): void;
   combine(n: number, table: number, k: number, coefficients: number, to: number): void;

@@ -110,6 +110,20 @@ export function writeStruct<F extends Fields>(
   }
 }
 
+/** Copies a structure, with other values for some of its fields of 4 bytes. */
+export function copyStruct<F extends Fields>(
+  heap: Heap,
+  from: number,
+  to: number,
+  fields: F,
+  changes: { readonly [K in Exclude<F[number], `:${string}`>]?: number },
+): void {
+  const { size, of } = offsets(fields);
+  new Uint8Array(heap.memory.buffer).copyWithin(to, from, from + size);
+  const view = new DataView(heap.memory.buffer, to);
+  for (const [field, value] of Object.entries(changes)) view.setUint32(of.get(field) as number, value as number, true);
+}
+
 /** Reads an f64 field. */
 export function readField<F extends Fields>(
   heap: Heap,

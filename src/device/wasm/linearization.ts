@@ -7,15 +7,20 @@ import { Held } from "../../disposable.js";
 import type { Linearization } from "../../layer.js";
 import type { BlockNormOptions } from "../../linearization/blockNorms.js";
 import type { LocalBounds } from "../../linearization/upperBound.js";
+import type { Core, HasCore } from "../../spectral/core.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
 import { type RealArray, type Tensor, type TensorLike, tensor } from "../../tensor.js";
+import { applyKernel } from "./apply.js";
+import { WasmCore } from "./core.js";
 import type { EntrySums } from "./entrySums.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
-import { MR, PRIMAL, panelSize, ROW, readField, readPanels, writePanels, writeStruct } from "./layout.js";
+import { PRIMAL, panelSize, ROW, readField, readPanels, writePanels, writeStruct } from "./layout.js";
+import { patternDirection, readProbabilities } from "./patterns.js";
+import type { ReducedLayer } from "./reducedLayer.js";
 import { gradientSpace, primalSpace, writeRotations } from "./space.js";
 import { type Tiling, tileMask } from "./tiles.js";
 import type { LayerSizes, PackedLayer } from "./weights.js";
@@ -30,9 +35,11 @@ export interface SharedWeights {
   unpack(sizes: LayerSizes): ResolvedSpec;
   release(): void;
   valueMap(): Linearization;
+  /** The layer in fewer coordinates, where that pays. */
+  reduced(): ReducedLayer | undefined;
 }
 
-export class WasmLinearization extends Held implements Linearization, HasKrylovSpace, HasPattern {
+export class WasmLinearization extends Held implements Linearization, HasCore, HasKrylovSpace, HasPattern {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly output: Tensor;
@@ -205,25 +212,25 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
     }
   }
 
-  /** Four power iterations on the pattern averaged over heads, from equal weights; see src/spectral/guess.ts. */
+  core(): Core | undefined {
+    throwIfDisposed("linearization", this.#disposed);
+    const layer = this.#weights.reduced();
+    if (!layer) return undefined;
+    const region = new Region(this.#region.heap);
+    this.#users++;
+    try {
+      const n = this.inShape[0];
+      return new WasmCore(this.#kernels, region, layer, this.#primal, n, this.#roundoff, () => this.#free());
+    } catch (error) {
+      region.free();
+      this.#free();
+      throw error;
+    }
+  }
+
   async patternDirection(): Promise<Float64Array> {
     throwIfDisposed("linearization", this.#disposed);
-    const { heap } = this.#region;
-    const n = this.inShape[0];
-    const { panels, strips } = this.#tiling;
-    const room = Math.max((panels * ROW) / heap.word, strips * MR);
-    return borrow(heap, (work) => {
-      const queries = work.reals(room, "a vector");
-      const keys = work.reals(room, "a vector");
-      heap.reals(queries, room).fill(0).fill(1, 0, n);
-      heap.reals(keys, room).fill(0);
-      for (let iteration = 0; iteration < 4; iteration++) {
-        if (iteration > 0) this.#kernels.sumPatterns(this.#primal, keys, queries);
-        this.#kernels.sumTransposedPatterns(this.#primal, queries, keys);
-        this.#kernels.normalize(Math.ceil(n / 4) * 4, keys, 0);
-      }
-      return Float64Array.from(heap.reals(keys, n));
-    });
+    return patternDirection(this.#kernels, this.#region.heap, this.#primal, this.inShape[0], this.#tiling);
   }
 
   /** The layer at a single token, where attention is the identity: its value and output maps as one operator. */
@@ -237,30 +244,10 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
     return this.#weights;
   }
 
-  /** [heads, n, n], from the panels of each group. */
+  /** [heads, n, n]. */
   probabilities(): Tensor {
-    const { heap } = this.#region;
     const { heads } = this.#spec;
-    const n = this.inShape[0];
-    const { panels, groups, groupPanels, groupFirst, groupEnd } = this.#tiling;
-    const columns = ROW / heap.word;
-    const data = heap.word === 4 ? new Float32Array(heads * n * n) : new Float64Array(heads * n * n);
-    for (let h = 0; h < heads; h++) {
-      for (let group = 0; group < groups; group++) {
-        const keys = (groupEnd[group] - groupFirst[group]) * MR;
-        const first = groupFirst[group] * MR;
-        const at = this.#kernels.probabilitiesOf(this.#primal, h, group) >>> 0;
-        const start = group * groupPanels;
-        for (let panel = start; panel < Math.min(start + groupPanels, panels); panel++) {
-          const view = heap.reals(at + (panel - start) * keys * ROW, keys * columns);
-          for (let lane = 0; lane < Math.min(columns, n - panel * columns); lane++) {
-            const row = (h * n + panel * columns + lane) * n + first;
-            for (let j = 0; j < Math.min(keys, n - first); j++) data[row + j] = view[j * columns + lane];
-          }
-        }
-      }
-    }
-    return tensor(data, [heads, n, n]);
+    return readProbabilities(this.#kernels, this.#region.heap, this.#primal, heads, this.inShape[0], this.#tiling);
   }
 
   dispose(): void {
@@ -279,13 +266,7 @@ export class WasmLinearization extends Held implements Linearization, HasKrylovS
     throwIfDisposed("linearization", this.#disposed);
     const { heap } = this.#region;
     const { data } = checkTensor(label, vector, from);
-    return borrow(heap, (work) => {
-      const source = work.reals(panelSize(heap, from[0], from[1]), "a tangent");
-      const target = work.reals(panelSize(heap, to[0], to[1]), "a tangent");
-      writePanels(heap, source, data, from[0], from[1]);
-      kernel(this.#primal, source, target);
-      return tensor(readPanels(heap, target, to[0], to[1]), [...to]);
-    });
+    return applyKernel(heap, data, from, to, (source, target) => kernel(this.#primal, source, target));
   }
 
   /** Keeps this linearization's memory until `use` is done, whoever disposes of it meanwhile. */

@@ -1,0 +1,98 @@
+// A head's layer in as many coordinates as its maps tell apart. The projections of a head see of a token no more than
+// its component in the span of their 3·dHead columns, and its outputs lie in the span of dValue rows of the output map:
+// with W = Q·R the layer of the triangles R has the same singular values (those of the Gram matrices WᵀW = RᵀR).
+import type { Heap, Region } from "./heap.js";
+import { borrow } from "./heap.js";
+import type { Kernels } from "./kernels.js";
+import { copyStruct, LAYER, MR, structSize } from "./layout.js";
+import type { LayerSizes, PackedLayer } from "./weights.js";
+
+/** An orthonormal basis of coordinates: strips of Q [features × size] and of its transpose. */
+export interface Basis {
+  readonly features: number;
+  readonly size: number;
+  readonly expand: number;
+  readonly contract: number;
+}
+
+/** The kernels' structure of the reduced layer, and the bases of its two sides; a side that is not reduced has none. */
+export interface ReducedLayer {
+  readonly at: number;
+  readonly dIn: number;
+  readonly dOut: number;
+  readonly input?: Basis;
+  readonly output?: Basis;
+}
+
+/** Whether a side shrinks enough to pay for its factorization; of several heads together none does. */
+function worthwhile(heads: number, channels: number, features: number): boolean {
+  return heads === 1 && 2 * channels <= features;
+}
+
+export function reduceLayer(
+  kernels: Kernels,
+  region: Region,
+  layer: PackedLayer,
+  { heads, dIn, dOut, dHead, dValue }: LayerSizes,
+): ReducedLayer | undefined {
+  const channels = 2 * dHead + dValue;
+  const onInput = worthwhile(heads, channels, dIn);
+  const onOutput = layer.output !== 0 && worthwhile(heads, dValue, dOut);
+  if (!onInput && !onOutput) return undefined;
+  const at = region.bytes(structSize(LAYER), "a layer");
+  const changes: Record<string, number> = {};
+  const reduced: { -readonly [K in keyof ReducedLayer]: ReducedLayer[K] } = { at, dIn, dOut };
+  if (onInput) {
+    const { basis, triangle, transposed } = factorize(kernels, region, layer.project, channels, dIn);
+    Object.assign(changes, { dIn: channels, project: transposed, projectBack: triangle });
+    Object.assign(reduced, { dIn: channels, input: basis });
+  }
+  if (onOutput) {
+    const { basis, triangle, transposed } = factorize(kernels, region, layer.outputBack, dValue, dOut);
+    Object.assign(changes, { dOut: dValue, output: triangle, outputBack: transposed });
+    Object.assign(reduced, { dOut: dValue, output: basis });
+  }
+  copyStruct(region.heap, layer.at, at, LAYER, changes);
+  return reduced;
+}
+
+/** Wᵀ = Rᵀ Qᵀ of a map whose Wᵀ [size × features] is given in strips: the basis, and strips of R and Rᵀ. */
+function factorize(kernels: Kernels, region: Region, strips: number, size: number, features: number) {
+  const { heap } = region;
+  const { word } = heap;
+  const room = (rows: number, k: number) => region.reals(Math.ceil(rows / MR) * MR * k, "a head's coordinates");
+  const basis: Basis = { features, size, expand: room(features, size), contract: room(size, features) };
+  const triangle = room(size, size);
+  const transposed = room(size, size);
+  borrow(heap, (work) => {
+    const what = "the work space of a head's coordinates";
+    const length = Math.ceil(features / 4) * 4;
+    const columns = work.reals(size * length, what);
+    copyRows(heap, strips, size, features, columns, length);
+    const table = work.bytes(size * 4, what);
+    const factor = work.bytes(size * size * 8, what);
+    const coefficients = work.bytes(size * 8, what);
+    const square = work.reals(size * size, what);
+    const addresses = new Uint32Array(heap.memory.buffer, table, size);
+    for (let c = 0; c < size; c++) addresses[c] = columns + c * length * word;
+    new Float64Array(heap.memory.buffer, factor, size * size).fill(0);
+    kernels.factorize(length, table, size, factor, coefficients);
+    heap.reals(square, size * size).set(new Float64Array(heap.memory.buffer, factor, size * size));
+    kernels.packStrips(features, size, columns, word, length * word, basis.expand);
+    kernels.packStrips(size, features, columns, length * word, word, basis.contract);
+    // The factor comes column by column, which is Rᵀ row by row.
+    kernels.packStrips(size, size, square, word, size * word, triangle);
+    kernels.packStrips(size, size, square, size * word, word, transposed);
+  });
+  return { basis, triangle, transposed };
+}
+
+/** Rows of strips k steps long, each to `length` ≥ k numbers, the rest of them zero. */
+function copyRows(heap: Heap, strips: number, rows: number, k: number, to: number, length: number): void {
+  const source = heap.reals(strips, Math.ceil(rows / MR) * MR * k);
+  const target = heap.reals(to, rows * length).fill(0);
+  for (let row = 0; row < rows; row++) {
+    let from = Math.floor(row / MR) * MR * k + (row % MR);
+    for (let i = 0, at = row * length; i < k; i++, from += MR) target[at++] = source[from];
+  }
+}
