@@ -28,6 +28,11 @@ export interface KrylovSpace {
   combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }>;
   /** ‖A x‖/‖x‖ at the domain vector x = Σ q_k v_k, computed afresh. */
   stretch(q: Float64Array): Promise<number>;
+  /**
+   * Of f32 spaces that can: a lower bound of ‖A v‖/‖v‖ at a domain vector, computed in f64 from the layer and the input
+   * as the device holds them; undefined where that would take long.
+   */
+  certifiedStretch?(v: Tensor): Promise<number | undefined>;
   dispose(): void;
 }
 

@@ -49,7 +49,10 @@ export interface SpectralNorm {
   /** Holds with probability ≥ 1 − failureProbability over seeds (MATH 10.2, 10.2b, 10.2c); always finite. */
   upper: number;
   failureProbability: number;
-  /** Whether `lower` was computed in f64. */
+  /**
+   * Whether `lower` was computed in f64: in f64 runtimes, and on WebGPU once more on the CPU where that is quickly done
+   * (4 GFLOP, 256 MiB), for the layer and the input as they are when rounded to f32.
+   */
   certified: boolean;
   status: SpectralNormStatus;
   message: string;

@@ -163,14 +163,16 @@ async function result(
   // Any direction is a left singular vector of zero.
   if (isZero) pair.range.data[0] = 1;
   const stretch = isZero ? 0 : checkCoefficient("the final norm", await space.stretch(domain), steps, space);
-  const upper = Math.max(sigma, stretch) * upperFactor(space, problem, estimate, steps) * (1 + space.roundoff);
+  const certified = isZero ? undefined : await space.certifiedStretch?.(pair.domain);
+  const lower = certified ?? stretch * Math.max(0, 1 - space.roundoff);
+  const upper = Math.max(sigma, stretch, lower) * upperFactor(space, problem, estimate, steps) * (1 + space.roundoff);
   const [left, right] = problem.transposed ? [pair.domain, pair.range] : [pair.range, pair.domain];
   return {
-    sigma,
-    lower: stretch * Math.max(0, 1 - space.roundoff),
+    sigma: Math.max(sigma, lower),
+    lower,
     upper: Math.min(upper, Number.MAX_VALUE),
     failureProbability: problem.failureProbability,
-    certified: space.dtype === "f64",
+    certified: space.dtype === "f64" || certified !== undefined,
     ...outcome,
     steps,
     applications: 2 * steps + (isZero ? 0 : 1),

@@ -37,9 +37,12 @@ describe.each(variants)("sigma in $name", (variant) => {
       const close = method === "power" && expected.sigma[1] > 0.999 * want;
       const limit = close ? 1e-3 : precision;
       expect(Math.abs(found.sigma - want)).toBeLessThanOrEqual(limit * want);
-      expect(found.lower).toBeLessThanOrEqual(want);
+      // Certified in an f32 runtime it is a bound for the layer rounded to f32, which may be that much off.
+      const rounded = variant.dtype === "f32" && found.certified ? 1 + precision : 1;
+      expect(found.lower).toBeLessThanOrEqual(want * rounded);
+      expect(found.lower).toBeLessThanOrEqual(found.sigma);
       expect(found.upper).toBeGreaterThanOrEqual(want);
-      expect(found.certified).toBe(variant.dtype === "f64");
+      expect(found.certified).toBe(variant.dtype === "f64" || (onWebGpu && want > 0));
       const endings = ["converged", "precision-limit", "breakdown", "zero-operator"];
       expect(close ? [...endings, "step-limit"] : endings).toContain(found.status);
       if (want > 0) {

@@ -5,31 +5,36 @@ import { Held } from "../../disposable.js";
 import type { Attention } from "../../runtime.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Gpu } from "./gpu.js";
+import { type Cpu, fitsCpu, LayerInDoubles } from "./inDoubles.js";
 import { WebGpuLinearization } from "./linearization.js";
 import { type Region, rounded } from "./memory.js";
-import { headSizes, headWeights, type LayerSizes, type LayerWeights } from "./weights.js";
+import { downloadWeights, headSizes, headWeights, type LayerSizes, type LayerWeights } from "./weights.js";
 
 export class WebGpuAttention extends Held implements Attention {
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
   readonly #gpu: Gpu;
+  readonly #cpu: Cpu;
   readonly #region: Region;
   readonly #sizes: LayerSizes;
   readonly #weights: LayerWeights;
   readonly #ready: Promise<unknown>;
+  readonly #inDoubles: LayerInDoubles;
   /** The attention itself and its linearizations read the weights; the last one to go frees them. */
   #users = 1;
   #disposed = false;
 
   /** `ready` is when the weights are there. */
-  constructor(gpu: Gpu, region: Region, sizes: LayerSizes, weights: LayerWeights, ready: Promise<unknown>) {
+  constructor(gpu: Gpu, cpu: Cpu, region: Region, sizes: LayerSizes, weights: LayerWeights, ready: Promise<unknown>) {
     super();
     this.#gpu = gpu;
+    this.#cpu = cpu;
     this.#region = region;
     this.#sizes = sizes;
     this.#weights = weights;
     this.#ready = ready;
+    this.#inDoubles = new LayerInDoubles(cpu, () => downloadWeights(gpu, weights, sizes));
     // Whoever linearizes sees the failure; nobody else should.
     ready.catch(() => undefined);
     this.dIn = sizes.dIn;
@@ -66,7 +71,7 @@ export class WebGpuAttention extends Held implements Attention {
       const { weights, copy } = headWeights(region, this.#weights, this.#sizes, index);
       const copied = Promise.all([this.#gpu.run(copy, []), region.ready(), this.#ready]);
       const sizes = headSizes(this.#sizes, this.#weights.output !== undefined);
-      return new WebGpuAttention(this.#gpu, region, sizes, weights, copied);
+      return new WebGpuAttention(this.#gpu, this.#cpu, region, sizes, weights, copied);
     } catch (error) {
       region.free();
       throw error;
@@ -86,6 +91,7 @@ export class WebGpuAttention extends Held implements Attention {
       return await WebGpuLinearization.create(this.#gpu, sizes, this.#weights, input, {
         identity: this.#weights,
         release: () => this.#release(),
+        inDoubles: sizes === this.#sizes && fitsCpu(sizes, input.shape[0]) ? this.#inDoubles : undefined,
         valueMap: () => {
           const alone: LayerSizes = { ...sizes, mask: "none", frequencies: undefined };
           return this.#at(tensor(new Float32Array(this.dIn), [1, this.dIn]), alone);
@@ -98,6 +104,8 @@ export class WebGpuAttention extends Held implements Attention {
   }
 
   #release(): void {
-    if (--this.#users === 0) this.#region.free();
+    if (--this.#users > 0) return;
+    this.#inDoubles.dispose();
+    this.#region.free();
   }
 }

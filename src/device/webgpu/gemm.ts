@@ -1,98 +1,119 @@
-// Matrix products, register-blocked: a workgroup makes a 64 × 64 tile of C, each of its 64 invocations 8 × 8 of it,
-// from slabs of 16 steps in workgroup memory.
+// Matrix products, register-blocked: 64 invocations make a tile of C, 8 × 8 or, where that would leave a GPU idle,
+// 4 × 4 of it each, from slabs of 16 steps in workgroup memory. Sums run in the order of the steps.
 import type { Batch } from "./batch.js";
 import type { Kernel } from "./kernel.js";
 import type { View } from "./memory.js";
 
-const TILE = 64;
 const SLAB = 16;
+const LARGE = 64;
+const SMALL = 32;
+/** Fewer workgroups than this do not fill a GPU, and smaller tiles are worth their more frequent reads. */
+const FEW_GROUPS = 256;
 
 /** Lines of WGSL, one for each of `count` indices. */
 export function lines(count: number, line: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => line(index)).join("\n");
 }
 
-function gemm(name: string, right: string): Kernel {
+/** How a matrix lies in memory: [width, depth], or [depth, width] with a row for every step of the sums. */
+type Order = "by width" | "by step";
+
+/** WGSL that reads a slab [SLAB, tile], zero beyond the matrix; neighbouring invocations read neighbouring numbers. */
+function readSlab(matrix: "a" | "b", order: Order, width: string, slab: string, tile: number): string {
+  const vectors = tile / 4;
+  const [step, four] =
+    order === "by width" ? [`at % ${SLAB}u`, `at / ${SLAB}u`] : [`at / ${vectors}u`, `at % ${vectors}u`];
+  const entry = (e: number) => {
+    const at = order === "by width" ? `(j + ${e}u) * size.depth + k` : `k * ${width} + j + ${e}u`;
+    return `select(0.0, ${matrix}[${at}], inside && j + ${e}u < ${width})`;
+  };
+  return `
+    for (var at = lane; at < ${SLAB * vectors}u; at += 64u) {
+      let k = first + ${step};
+      let j = ${matrix === "a" ? "row" : "column"} + 4u * (${four});
+      let inside = k < size.depth;
+      ${slab}[(${step}) * ${vectors}u + ${four}] = vec4f(${[0, 1, 2, 3].map(entry).join(", ")});
+    }`;
+}
+
+/** An invocation's blocks of 4 × 4 are 32 apart, so that neighbours read and write neighbouring numbers. */
+function gemm(name: string, left: Order, right: Order, tile: number): Kernel {
+  const fours = tile / 32;
+  const vectors = tile / 4;
+  const parts = Array.from({ length: fours }, (_, index) => index);
+  const sums = parts.flatMap((i) =>
+    [0, 1, 2, 3].flatMap((r) => parts.map((j) => ({ i, r, j, sum: `sum${i}${r}${j}` }))),
+  );
   return {
-    name,
+    name: `${name}, ${tile}`,
     buffers: { a: "read f32", b: "read f32", bias: "read f32", c: "read_write f32" },
-    sizes: ["rows", "columns", "depth", "biased", "accumulate"],
+    sizes: ["rows", "columns", "depth", "biased"],
     lanes: 64,
     code: `
-var<workgroup> left: array<vec4f, ${(SLAB * TILE) / 4}>;
-var<workgroup> right: array<vec4f, ${(SLAB * TILE) / 4}>;
+var<workgroup> left: array<vec4f, ${SLAB * vectors}>;
+var<workgroup> right: array<vec4f, ${SLAB * vectors}>;
 
-fn leftEntry(i: u32, k: u32) -> f32 {
-  if (i < size.rows && k < size.depth) { return a[i * size.depth + k]; }
-  return 0.0;
-}
-fn rightEntry(k: u32, j: u32) -> f32 {
-  if (k < size.depth && j < size.columns) { return b[${right}]; }
-  return 0.0;
+fn store(i: u32, j: u32, sum: f32) {
+  if (i < size.rows && j < size.columns) {
+    c[i * size.columns + j] = sum + select(0.0, bias[j], size.biased != 0u);
+  }
 }
 fn kernel(group: vec3u, lane: u32) {
-  let row = group.y * ${TILE}u;
-  let column = group.x * ${TILE}u;
+  let row = group.y * ${tile}u;
+  let column = group.x * ${tile}u;
   let ty = lane / 8u;
   let tx = lane % 8u;
-${lines(16, (at) => `  var sum${at} = vec4f(0.0);`)}
+${sums.map(({ sum }) => `  var ${sum} = vec4f(0.0);`).join("\n")}
   for (var first = 0u; first < size.depth; first += ${SLAB}u) {
-    for (var part = 0u; part < 4u; part++) {
-      let at = lane + 64u * part;
-      let k = at % ${SLAB}u;
-      let i = row + at / ${SLAB}u * 4u;
-      let step = first + at / 16u;
-      let j = column + at % 16u * 4u;
-      var fromLeft = vec4f(0.0);
-      var fromRight = vec4f(0.0);
-      for (var e = 0u; e < 4u; e++) {
-        fromLeft[e] = leftEntry(i + e, first + k);
-        fromRight[e] = rightEntry(step, j + e);
-      }
-      left[k * 16u + at / ${SLAB}u] = fromLeft;
-      right[at] = fromRight;
-    }
+${readSlab("a", left, "size.rows", "left", tile)}
+${readSlab("b", right, "size.columns", "right", tile)}
     workgroupBarrier();
     for (var k = 0u; k < ${SLAB}u; k++) {
-      let a0 = left[k * 16u + 2u * ty];
-      let a1 = left[k * 16u + 2u * ty + 1u];
-      let b0 = right[k * 16u + 2u * tx];
-      let b1 = right[k * 16u + 2u * tx + 1u];
-${lines(16, (at) => `      sum${at} += a${at >> 3}[${(at >> 1) & 3}] * b${at & 1};`)}
+${parts.map((p) => `      let a${p} = left[k * ${vectors}u + ty + ${8 * p}u];`).join("\n")}
+${parts.map((p) => `      let b${p} = right[k * ${vectors}u + tx + ${8 * p}u];`).join("\n")}
+${sums.map(({ i, r, j, sum }) => `      ${sum} += a${i}[${r}] * b${j};`).join("\n")}
     }
     workgroupBarrier();
   }
-  var sums = array<vec4f, 16>(${Array.from({ length: 16 }, (_, at) => `sum${at}`).join(", ")});
-  for (var at = 0u; at < 64u; at++) {
-    let i = row + 8u * ty + at / 8u;
-    let j = column + 8u * tx + at % 8u;
-    if (i >= size.rows || j >= size.columns) { continue; }
-    var value = sums[at / 4u][at % 4u];
-    if (size.biased != 0u) { value += bias[j]; }
-    if (size.accumulate != 0u) { value += c[i * size.columns + j]; }
-    c[i * size.columns + j] = value;
+  for (var e = 0u; e < 4u; e++) {
+${sums.map(({ i, r, j, sum }) => `    store(row + 4u * ty + ${32 * i + r}u, column + 4u * tx + ${32 * j}u + e, ${sum}[e]);`).join("\n")}
   }
 }`,
   };
 }
 
+/** One product, as the kernels for large and for small matrices. */
+export interface Gemm {
+  readonly large: Kernel;
+  readonly small: Kernel;
+}
+
+function bothTiles(name: string, left: Order, right: Order): Gemm {
+  return { large: gemm(name, left, right, LARGE), small: gemm(name, left, right, SMALL) };
+}
+
 /** C = A·B. */
-export const MULTIPLY = gemm("multiply", "k * size.columns + j");
+export const MULTIPLY = bothTiles("multiply", "by width", "by step");
 /** C = A·Bᵀ. */
-export const MULTIPLY_TRANSPOSED = gemm("multiply by a transpose", "j * size.depth + k");
+export const MULTIPLY_TRANSPOSED = bothTiles("multiply by a transpose", "by width", "by width");
+
+/** The kernel to prepare for a C of this shape. */
+export function gemmFor({ large, small }: Gemm, rows: number, columns: number): Kernel {
+  return Math.ceil(rows / LARGE) * Math.ceil(columns / LARGE) < FEW_GROUPS ? small : large;
+}
 
 /**
- * Records c [rows, columns] = a [rows, depth]·b + bias, or c += a·b with `accumulate`; b is [depth, columns], or
- * [columns, depth] for MULTIPLY_TRANSPOSED.
+ * Records c [rows, columns] = a [rows, depth]·b + bias [columns]; b is [depth, columns], or [columns, depth] for
+ * MULTIPLY_TRANSPOSED.
  */
 export function multiply(
   batch: Batch,
-  kernel: Kernel,
+  gemm: Gemm,
   { rows, columns, depth }: { rows: number; columns: number; depth: number },
   { a, b, c, bias }: { a: View; b: View; c: View; bias?: View },
-  accumulate = false,
 ): void {
-  const groups = [Math.ceil(columns / TILE), Math.ceil(rows / TILE)];
-  const sizes = { rows, columns, depth, biased: bias ? 1 : 0, accumulate: accumulate ? 1 : 0 };
-  batch.dispatch(kernel, groups, { a, b, c, bias: bias ?? a }, sizes);
+  const kernel = gemmFor(gemm, rows, columns);
+  const tile = kernel === gemm.large ? LARGE : SMALL;
+  const groups = [Math.ceil(columns / tile), Math.ceil(rows / tile)];
+  batch.dispatch(kernel, groups, { a, b, c, bias: bias ?? a }, { rows, columns, depth, biased: bias ? 1 : 0 });
 }

@@ -5,11 +5,16 @@ import { Batch } from "./batch.js";
 import { type Compiled, compile, type Kernel, PARAMETER_BYTES, parameterLayout } from "./kernel.js";
 import { Memory, Region, type View } from "./memory.js";
 
+/** Bytes of a buffer for results that is kept between calls. */
+const SPARE_BYTES = 4096;
+
 export class Gpu {
   readonly memory: Memory;
   readonly #compiled = new Map<string, Compiled>();
   /** Rejections of the calls that wait for results. */
   readonly #waiting = new Set<(error: Error) => void>();
+  /** Kept for the next call that reads back little: a solver's step does. */
+  #spare?: View;
   #parameters?: { view: View; group: object };
   #ended?: DeviceError;
 
@@ -35,7 +40,7 @@ export class Gpu {
   /** Compiles in parallel what is not compiled yet. */
   async prepare(kernels: readonly Kernel[]): Promise<void> {
     this.throwIfEnded();
-    const missing = kernels.filter(({ name }) => !this.#compiled.has(name));
+    const missing = [...new Set(kernels)].filter(({ name }) => !this.#compiled.has(name));
     try {
       const ready = await Promise.all(missing.map((kernel) => compile(this.device, kernel)));
       for (const [index, { name }] of missing.entries()) this.#compiled.set(name, ready[index]);
@@ -71,7 +76,7 @@ export class Gpu {
     let staging: View | undefined;
     let errors: Promise<({ readonly message: string } | null)[]>;
     try {
-      staging = memory.allocate(bytes, "results read back", USAGE.mapRead | USAGE.copyTo);
+      staging = this.#takeStaging(bytes);
       const batch = new Batch(this.#compiled, device.createCommandEncoder());
       record(batch);
       let at = 0;
@@ -104,6 +109,15 @@ export class Gpu {
     this.#ended ??= error;
     for (const reject of this.#waiting) reject(this.#ended);
     this.#waiting.clear();
+  }
+
+  #takeStaging(bytes: number): View {
+    const spare = this.#spare;
+    if (!spare || bytes > SPARE_BYTES) {
+      return this.memory.allocate(Math.max(bytes, SPARE_BYTES), "results read back", USAGE.mapRead | USAGE.copyTo);
+    }
+    this.#spare = undefined;
+    return spare;
   }
 
   #submit(batch: Batch): void {
@@ -142,9 +156,10 @@ export class Gpu {
         return new Float32Array(mapped.slice(at - size, at));
       });
       raw.unmap();
+      if (!this.#spare && staging.size === SPARE_BYTES) this.#spare = staging;
       return read;
     } finally {
-      this.memory.free(staging);
+      if (this.#spare !== staging) this.memory.free(staging);
     }
   }
 

@@ -14,6 +14,13 @@ export const KRYLOV_KERNELS = VECTOR_KERNELS;
 /** A remainder below this share of the vector it was taken from is rounding, not a direction. */
 const NEGLIGIBLE = 1e-6;
 
+export interface KrylovOwner {
+  /** A lower bound of ‖A v‖/‖v‖ computed in f64, if that is quickly done. */
+  certify(v: Tensor): Promise<number | undefined> | undefined;
+  /** Called once, when this space is no longer in use. */
+  release(): void;
+}
+
 export class WebGpuKrylovSpace implements KrylovSpace {
   readonly dtype = "f32";
   readonly domainSize: number;
@@ -22,7 +29,7 @@ export class WebGpuKrylovSpace implements KrylovSpace {
   readonly #region: Region;
   readonly #primal: Primal;
   readonly #transposed: boolean;
-  readonly #release: () => void;
+  readonly #owner: KrylovOwner;
   readonly #vs: Basis;
   readonly #us: Basis;
   /** Work space: a vector of the domain and of the range. */
@@ -43,7 +50,7 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     primal: Primal,
     options: KrylovOptions,
     readonly roundoff: number,
-    release: () => void,
+    owner: KrylovOwner,
   ) {
     const { n, sizes } = primal;
     const { transposed, maxSteps } = options;
@@ -51,7 +58,7 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     this.#region = gpu.region();
     this.#primal = primal;
     this.#transposed = transposed;
-    this.#release = release;
+    this.#owner = owner;
     [this.#v, this.#u] = transposed ? [primal.range, primal.domain] : [primal.domain, primal.range];
     [this.domainSize, this.rangeSize] = transposed ? [n * sizes.dOut, n * sizes.dIn] : [n * sizes.dIn, n * sizes.dOut];
     try {
@@ -89,7 +96,9 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     this.#throwIfDisposed();
     const [v, u, next] = [this.#vs.vector(k), this.#us.vector(k), this.#vs.vector(k + 1)];
     const record = (batch: Batch) => {
-      this.#apply(batch, v, this.#u);
+      // From the work space, so that every step uses the same bind groups.
+      batch.copy(v, this.#v);
+      this.#apply(batch, this.#v, this.#u);
       this.#range.recordNormalize(batch, this.#u, 0, NEGLIGIBLE, () =>
         this.#range.recordOrthogonalize(batch, this.#us.blocks(k), this.#u),
       );
@@ -149,11 +158,16 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     return norm(y) / norm(x);
   }
 
+  async certifiedStretch(v: Tensor): Promise<number | undefined> {
+    this.#throwIfDisposed();
+    return this.#owner.certify(v);
+  }
+
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#region.free();
-    this.#release();
+    this.#owner.release();
   }
 
   /** Σ p_k u_k into the work space of the range, and Σ q_k v_k into that of the domain. */

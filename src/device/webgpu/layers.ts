@@ -7,7 +7,7 @@ import type { Layer } from "../../layer.js";
 import type { Activation } from "../../runtime.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Batch } from "./batch.js";
-import { MULTIPLY, multiply } from "./gemm.js";
+import { gemmFor, MULTIPLY, multiply } from "./gemm.js";
 import type { Gpu } from "./gpu.js";
 import type { Kernel } from "./kernel.js";
 import { bitsOf, type Region, rounded, type View } from "./memory.js";
@@ -119,7 +119,7 @@ abstract class RowLayer extends Held implements Layer {
     super();
   }
 
-  protected abstract readonly kernel: Kernel;
+  protected abstract kernelFor(n: number): Kernel;
   protected abstract record(batch: Batch, n: number, x: View, y: View): void;
 
   async forward(x: TensorLike): Promise<Tensor> {
@@ -127,7 +127,7 @@ abstract class RowLayer extends Held implements Layer {
     const input = checkTensor("x", x, [-1, this.dIn]);
     const data = rounded(input);
     const n = input.shape[0];
-    await this.gpu.prepare([this.kernel]);
+    await this.gpu.prepare([this.kernelFor(n)]);
     throwIfDisposed(this.what, this.#disposed);
     const work = this.gpu.region();
     try {
@@ -149,7 +149,6 @@ abstract class RowLayer extends Held implements Layer {
 }
 
 export class WebGpuLinear extends RowLayer {
-  protected readonly kernel = MULTIPLY;
   readonly #weight: View;
   readonly #bias?: View;
 
@@ -159,6 +158,10 @@ export class WebGpuLinear extends RowLayer {
     this.#bias = bias && region.upload(bias, "the biases");
   }
 
+  protected kernelFor(n: number): Kernel {
+    return gemmFor(MULTIPLY, n, this.dOut);
+  }
+
   protected record(batch: Batch, rows: number, a: View, c: View): void {
     const sizes = { rows, columns: this.dOut, depth: this.dIn };
     multiply(batch, MULTIPLY, sizes, { a, b: this.#weight, c, bias: this.#bias });
@@ -166,7 +169,6 @@ export class WebGpuLinear extends RowLayer {
 }
 
 export class WebGpuNorm extends RowLayer {
-  protected readonly kernel = NORM;
   readonly #gain: View;
   readonly #bias?: View;
 
@@ -181,6 +183,10 @@ export class WebGpuNorm extends RowLayer {
     super(gpu, region, "norm", gain.length, gain.length);
     this.#gain = region.upload(gain, "a norm");
     this.#bias = bias && region.upload(bias, "a norm");
+  }
+
+  protected kernelFor(): Kernel {
+    return NORM;
   }
 
   protected record(batch: Batch, n: number, x: View, y: View): void {

@@ -13,7 +13,9 @@ import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Batch } from "./batch.js";
 import { denseBlockNorms, denseRows, entryNorms } from "./denseRows.js";
 import type { Gpu } from "./gpu.js";
-import { KRYLOV_KERNELS, WebGpuKrylovSpace } from "./krylov.js";
+import type { LayerInDoubles } from "./inDoubles.js";
+import type { Kernel } from "./kernel.js";
+import { KRYLOV_KERNELS, type KrylovOwner, WebGpuKrylovSpace } from "./krylov.js";
 import { type Region, range, rounded, write } from "./memory.js";
 import { kernelsFor, Primal, type Work } from "./primal.js";
 import { downloadWeights, type LayerSizes, type LayerWeights } from "./weights.js";
@@ -24,6 +26,8 @@ const NORM_STEPS = 1000;
 /** The layer that a linearization belongs to. */
 export interface Owner {
   readonly identity: object;
+  /** The layer on the CPU, where one application at this input is quickly done there. */
+  readonly inDoubles?: LayerInDoubles;
   /** Called once, when the weights are no longer read. */
   release(): void;
   /** The layer at a single token, where attention is the identity. */
@@ -63,7 +67,7 @@ export class WebGpuLinearization extends Held implements Linearization, HasKrylo
 
   /** @throws RangeError where the scores or the output overflow f32; then `owner.release` is the caller's to call */
   static async create(gpu: Gpu, sizes: LayerSizes, weights: LayerWeights, input: Tensor, owner: Owner) {
-    await gpu.prepare(kernelsFor("forward", sizes.kind));
+    await gpu.prepare(kernelsFor("forward", sizes, input.shape[0]));
     const region = gpu.region();
     try {
       const primal = new Primal(region, sizes, weights, input);
@@ -76,7 +80,7 @@ export class WebGpuLinearization extends Held implements Linearization, HasKrylo
       for (let at = 0; at < statistics.length; at += 4) {
         // A comparison with NaN is false: whatever is not a finite number must end up refused.
         if (!(statistics[at + 2] <= maxScore)) maxScore = statistics[at + 2];
-        if (!Number.isFinite(maxScore) || !Number.isFinite(statistics[at + 1])) {
+        if (!Number.isFinite(maxScore) || !Number.isFinite(statistics[at + 1]) || statistics[at + 3] !== 0) {
           throw new RangeError(
             '"x": the attention scores overflow f32; use dtype f64 (on WASM), or scale x or the weights down',
           );
@@ -166,11 +170,14 @@ export class WebGpuLinearization extends Held implements Linearization, HasKrylo
 
   async krylov(options: KrylovOptions): Promise<KrylovSpace> {
     this.#throwIfDisposed();
-    const { kind } = this.#primal.sizes;
     this.#users++;
     try {
-      await this.#gpu.prepare([...kernelsFor("jvp", kind), ...kernelsFor("vjp", kind), ...KRYLOV_KERNELS]);
-      return new WebGpuKrylovSpace(this.#gpu, this.#primal, options, this.#roundoff, () => this.#free());
+      await this.#gpu.prepare([...this.#kernels("jvp"), ...this.#kernels("vjp"), ...KRYLOV_KERNELS]);
+      const owner: KrylovOwner = {
+        certify: (v) => this.#owner.inDoubles && this.#certify(this.#owner.inDoubles, v, options.transposed),
+        release: () => this.#free(),
+      };
+      return new WebGpuKrylovSpace(this.#gpu, this.#primal, options, this.#roundoff, owner);
     } catch (error) {
       this.#free();
       throw error;
@@ -211,14 +218,14 @@ export class WebGpuLinearization extends Held implements Linearization, HasKrylo
     const { n, sizes } = this.#primal;
     return this.#held("probabilities", async (scratch) => {
       const data = new Float32Array(sizes.heads * n * n);
-      const atOnce = Math.min(n, 65535, Math.max(1, Math.floor(2 ** 24 / n)));
-      const block = scratch.words(atOnce * n, "rows of probabilities");
-      for (let head = 0; head < sizes.heads; head++) {
-        for (let first = 0; first < n; first += atOnce) {
-          const count = Math.min(atOnce, n - first);
-          const record = (batch: Batch) => this.#primal.recordProbabilities(batch, head, first, count, block);
-          const [rows] = await this.#gpu.run(record, [range(block, 0, count * n)], scratch);
-          data.set(rows, (head * n + first) * n);
+      const atOnce = Math.min(n, 65535, Math.max(1, Math.floor(2 ** 24 / (n * sizes.heads))));
+      const block = scratch.words(sizes.heads * atOnce * n, "rows of probabilities");
+      for (let first = 0; first < n; first += atOnce) {
+        const count = Math.min(atOnce, n - first);
+        const record = (batch: Batch) => this.#primal.recordProbabilities(batch, first, count, block);
+        const [rows] = await this.#gpu.run(record, [range(block, 0, sizes.heads * count * n)], scratch);
+        for (let head = 0; head < sizes.heads; head++) {
+          data.set(rows.subarray(head * count * n, (head + 1) * count * n), (head * n + first) * n);
         }
       }
       return tensor(data, [sizes.heads, n, n]);
@@ -237,13 +244,22 @@ export class WebGpuLinearization extends Held implements Linearization, HasKrylo
     this.#users++;
     let scratch: Region | undefined;
     try {
-      if (work) await this.#gpu.prepare(kernelsFor(work, this.#primal.sizes.kind));
+      if (work) await this.#gpu.prepare(this.#kernels(work));
       scratch = this.#gpu.region();
       return await use(scratch);
     } finally {
       scratch?.free();
       this.#free();
     }
+  }
+
+  async #certify(layer: LayerInDoubles, v: Tensor, transposed: boolean): Promise<number | undefined> {
+    const [x] = await this.#gpu.run(() => undefined, [this.#primal.input]);
+    return layer.stretch(tensor(x, this.inShape), v, transposed);
+  }
+
+  #kernels(work: Work): Kernel[] {
+    return kernelsFor(work, this.#primal.sizes, this.#primal.n);
   }
 
   #throwIfDisposed(): void {

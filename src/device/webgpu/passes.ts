@@ -19,15 +19,14 @@ interface Scores {
   readonly gradient: (own: "query" | "key", tangent: boolean) => string;
 }
 
-/** The queries are scaled already. */
 const INNER: Scores = {
   kind: "dot-product",
-  score: { of: ["query", "key"], into: 0 },
+  score: { of: ["query", "key"], into: 0, factor: "scale()" },
   tangent: [
-    { of: ["queryTangent", "key"], into: 1 },
-    { of: ["query", "keyTangent"], into: 1 },
+    { of: ["queryTangent", "key"], into: 1, factor: "scale()" },
+    { of: ["query", "keyTangent"], into: 1, factor: "scale()" },
   ],
-  gradient: () => "sum",
+  gradient: () => "scale() * sum",
 };
 
 /** Of differences, since the squares' expansion cancels for tokens far from the origin (MATH 2.6). */

@@ -2,28 +2,36 @@
 import { resolveMask } from "../../attention/mask.js";
 import type { Tensor } from "../../tensor.js";
 import type { Batch } from "./batch.js";
-import { MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
+import { gemmFor, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
 import type { Kernel } from "./kernel.js";
 import { packMask, TILE } from "./mask.js";
 import { bitsOf, type Region, type View } from "./memory.js";
 import { COLUMNS } from "./pass.js";
-import { attentionPasses, type Kind, type Passes } from "./passes.js";
+import { attentionPasses, type Passes } from "./passes.js";
 import { MEAN_GRADIENT, ROTATE } from "./rowKernels.js";
 import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
 
-const MAPS = [MULTIPLY, MULTIPLY_TRANSPOSED, ROTATE];
-
 export type Work = "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probabilities";
 
-/** What each kind of work needs to be prepared. */
-export function kernelsFor(work: Work, kind: Kind): Kernel[] {
-  const passes = attentionPasses(kind);
+/** What each kind of work on n tokens needs to be prepared. */
+export function kernelsFor(work: Work, sizes: LayerSizes, n: number): Kernel[] {
+  const passes = attentionPasses(sizes.kind);
   const { querySecond, keySecond, valueSecond, gradientMean, curvatureMean } = passes;
+  const rotate = sizes.frequencies ? [ROTATE] : [];
+  const project = [gemmFor(MULTIPLY_TRANSPOSED, n, channelsOf(sizes)), ...rotate];
+  const mapOutput = gemmFor(MULTIPLY, n, sizes.dOut);
+  const outputGradient = gemmFor(MULTIPLY_TRANSPOSED, n, sizes.heads * sizes.dValue);
+  const projectBack = [gemmFor(MULTIPLY, n, sizes.dIn), ...rotate];
+  const forward = [...project, mapOutput];
+  const backward = [outputGradient, ...projectBack];
   const kernels: Record<Work, Kernel[]> = {
-    forward: [...MAPS, passes.statistics, passes.attend],
-    jvp: [...MAPS, passes.attendTangent],
-    vjp: [...MAPS, MEAN_GRADIENT, passes.queryGradient, passes.keyGradient, passes.valueGradient],
-    gradient: [...MAPS, passes.attendTangent, gradientMean, curvatureMean, querySecond, keySecond, valueSecond],
+    forward: [...forward, passes.statistics, passes.attend],
+    jvp: [...forward, passes.attendTangent],
+    vjp: [...backward, MEAN_GRADIENT, passes.queryGradient, passes.keyGradient, passes.valueGradient],
+    gradient: [
+      ...[...project, ...backward, passes.attendTangent],
+      ...[gradientMean, curvatureMean, querySecond, keySecond, valueSecond],
+    ],
     patterns: [passes.sumPatterns, passes.sumTransposedPatterns],
     probabilities: [passes.probabilities],
   };
@@ -42,7 +50,7 @@ export class Primal {
   readonly inShape: readonly number[];
   readonly outShape: readonly number[];
   readonly sizes: LayerSizes;
-  /** A row (largest score, 1/sum, largest |score|, 0) for every head and query. */
+  /** A row (largest score, 1/sum, largest |score|, whether one was not finite) for every head and query. */
   readonly statistics: View;
   /** [n, dIn] */
   readonly input: View;
@@ -155,11 +163,11 @@ export class Primal {
     this.#pass(batch, kernel, 1, 1, { vector: from, result: to });
   }
 
-  /** to = rows [first, first + count) of one head's probabilities. */
-  recordProbabilities(batch: Batch, head: number, first: number, count: number, to: View): void {
+  /** to [heads, count, n] = rows [first, first + count) of the probabilities. */
+  recordProbabilities(batch: Batch, first: number, count: number, to: View): void {
     const views = { mask: this.#mask, qkv: this.#qkv, statistics: this.statistics, rows: to };
-    const sizes = { ...this.#scalars, head, first };
-    batch.dispatch(this.#passes.probabilities, [Math.ceil(this.n / 64), count], views, sizes);
+    const sizes = { ...this.#scalars, first, count };
+    batch.dispatch(this.#passes.probabilities, [Math.ceil(this.n / 64), count, this.sizes.heads], views, sizes);
   }
 
   #pass(batch: Batch, kernel: Kernel, columns: number, heads: number, views: Record<string, View>): void {

@@ -10,6 +10,7 @@ import { resolveNorm } from "../norm.js";
 import { WebGpuAttention } from "./attention.js";
 import type { ChosenGpu } from "./choose.js";
 import { Gpu } from "./gpu.js";
+import { Cpu } from "./inDoubles.js";
 import { activate, WebGpuLinear, WebGpuNorm } from "./layers.js";
 import type { Region } from "./memory.js";
 import { uploadWeights, withoutWeights } from "./weights.js";
@@ -24,6 +25,7 @@ export class WebGpuRuntime extends Held implements Runtime {
   readonly gpu: Gpu;
   /** Held, so that it lives as long as the device. */
   readonly source: object | undefined;
+  readonly #cpu = new Cpu();
 
   constructor({ device, owned, adapter, source }: ChosenGpu, { requested, memoryLimit }: WebGpuRuntimeOptions) {
     super();
@@ -36,7 +38,7 @@ export class WebGpuRuntime extends Held implements Runtime {
     const resolved = resolveSpec(spec);
     return this.#make((region) => {
       const weights = uploadWeights(region, resolved);
-      return new WebGpuAttention(this.gpu, region, withoutWeights(resolved), weights, region.ready());
+      return new WebGpuAttention(this.gpu, this.#cpu, region, withoutWeights(resolved), weights, region.ready());
     });
   }
 
@@ -56,6 +58,7 @@ export class WebGpuRuntime extends Held implements Runtime {
   }
 
   dispose(): void {
+    this.#cpu.dispose();
     this.gpu.dispose();
   }
 

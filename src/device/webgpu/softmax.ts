@@ -3,7 +3,7 @@ import type { Kernel } from "./kernel.js";
 import { MASK_FUNCTIONS } from "./mask.js";
 import { factorOf, loaders, type Product, SIZES, scores } from "./pass.js";
 
-/** m, 1/l and the largest |score| of every row, from running values over the tiles of keys. */
+/** m, 1/l, the largest |score| and 1 for an overflow, of every row, from running values over the tiles of keys. */
 export const statistics = (score: Product): Kernel => ({
   name: `statistics by ${score.as ?? "inner"}`,
   buffers: { mask: "read u32", qkv: "read f32", statistics: "read_write vec4f" },
@@ -25,6 +25,7 @@ fn kernel(group: vec3u, lane: u32) {
   var largest = -1e38;
   var sum = 0.0;
   var magnitude = 0.0;
+  var bits = 0u;
   for (var tile = span.x; tile < span.y; tile++) {
     if (!tileHasPairs(group.x, tile)) { continue; }
     let column = tile * 32u;
@@ -41,6 +42,7 @@ ${scores([score], "query")}
         let score = tileScores[lane * 8u + e / 4u][e % 4u];
         most = max(most, score);
         magnitude = max(magnitude, abs(score));
+        bits = max(bits, bitcast<u32>(score) & 0x7fffffffu);
       }
       sum *= exp(largest - most);
       for (var e = 0u; e < 32u; e++) {
@@ -51,16 +53,18 @@ ${scores([score], "query")}
     workgroupBarrier();
   }
   if (lane < 32u && i < size.n) {
-    statistics[head * size.n + i] = vec4f(largest, select(0.0, 1.0 / sum, sum > 0.0), magnitude, 0.0);
+    // By its bits, since WGSL need not keep NaN and infinity.
+    let overflow = select(0.0, 1.0, bits >= 0x7f800000u);
+    statistics[head * size.n + i] = vec4f(largest, select(0.0, 1.0 / sum, sum > 0.0), magnitude, overflow);
   }
 }`,
 });
 
-/** Rows [first, first + count) of one head's probabilities, n wide. */
+/** Rows [first, first + count) of every head's probabilities, [heads, count, n]. */
 export const probabilities = (score: Product): Kernel => ({
   name: `probabilities by ${score.as ?? "inner"}`,
   buffers: { mask: "read u32", qkv: "read f32", statistics: "read vec4f", rows: "read_write f32" },
-  sizes: [...SIZES, "head", "first"],
+  sizes: [...SIZES, "first", "count"],
   lanes: 64,
   code: `
 ${MASK_FUNCTIONS}
@@ -68,19 +72,20 @@ ${loaders(["query", "key"])}
 fn kernel(group: vec3u, lane: u32) {
   let j = group.x * 64u + lane;
   let i = size.first + group.y;
+  let head = group.z;
   if (j >= size.n) { return; }
   var p = 0.0;
   if (mayAttend(i, j)) {
     var score = 0.0;
     for (var c = 0u; c < size.dHead; c++) {
-      let q = query(i, c, size.head);
-      let k = key(j, c, size.head);
+      let q = query(i, c, head);
+      let k = key(j, c, head);
       score += ${score.as === "distance" ? "(q - k) * (q - k)" : "q * k"};
     }
     score *= ${factorOf([score], 0)};
-    let row = statistics[size.head * size.n + i];
+    let row = statistics[head * size.n + i];
     p = exp(score - row.x) * row.y;
   }
-  rows[group.y * size.n + j] = p;
+  rows[(head * size.count + group.y) * size.n + j] = p;
 }`,
 });

@@ -282,6 +282,7 @@ export class VectorWork {
 
 /** The norm that `recordNormalize` found, from the scalars of its slot: 0 where the vector was made zero. */
 export function normOf([largest, before, squares]: Float32Array, floor: number): number {
-  // A number that is not finite fails this test and is returned as it is, for the caller to refuse.
+  // What is not finite is returned as it is, for the caller to refuse.
+  if (!Number.isFinite(largest)) return largest;
   return squares <= Math.fround(floor ** 2) * before ? 0 : largest * Math.sqrt(squares);
 }

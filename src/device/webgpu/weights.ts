@@ -8,7 +8,6 @@ import { type Region, range, type View } from "./memory.js";
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
 
 export interface LayerWeights {
-  /** What is not in the queries' weights already: 1, but for l2. */
   readonly scale: number;
   /** Of queries, keys and values, [channels, dIn]. */
   readonly project: View;
@@ -27,24 +26,19 @@ export function channelsOf({ heads, kvHeads, dHead, dValue }: LayerSizes): numbe
 
 export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights {
   const { dIn, query, key, value, output } = spec;
-  const l2 = spec.kind === "l2";
   const channels = channelsOf(spec);
   const weights = new Float32Array(channels * dIn);
   const biases = new Float32Array(channels);
   let first = 0;
-  for (const [part, factor] of [
-    [query, l2 ? 1 : spec.scale],
-    [key, 1],
-    [value, 1],
-  ] as [ResolvedLinear, number][]) {
+  for (const part of [query, key, value]) {
     for (let c = 0; c < part.dOut; c++) {
-      for (let e = 0, to = (first + c) * dIn; e < dIn; e++) weights[to++] = part.weight[e * part.dOut + c] * factor;
-      if (part.bias) biases[first + c] = part.bias[c] * factor;
+      for (let e = 0, to = (first + c) * dIn; e < dIn; e++) weights[to++] = part.weight[e * part.dOut + c];
+      if (part.bias) biases[first + c] = part.bias[c];
     }
     first += part.dOut;
   }
   return {
-    scale: l2 ? spec.scale : 1,
+    scale: spec.scale,
     project: region.upload(weights, "the weights"),
     bias: region.upload(biases, "the biases"),
     output: output && region.upload(output.weight, "the output weights"),

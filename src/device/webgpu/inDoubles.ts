@@ -1,0 +1,94 @@
+// What a GPU cannot give: the bracket's lower end in f64, by WebAssembly on the CPU (MATH 10.4).
+import type { ResolvedSpec } from "../../attention/spec.js";
+import { DeviceError, OutOfMemoryError } from "../../errors.js";
+import type { Tensor } from "../../tensor.js";
+import { WasmAttention } from "../wasm/attention.js";
+import { Region } from "../wasm/heap.js";
+import { WasmRuntime } from "../wasm/runtime.js";
+import { channelsOf, type LayerSizes } from "./weights.js";
+
+/** Some 0.2 s of one CPU thread. */
+const MOST_FLOPS = 2 ** 32;
+const MOST_BYTES = 2 ** 28;
+
+/** Whether linearizing n tokens and applying the Jacobian once is quickly done on the CPU. */
+export function fitsCpu(sizes: LayerSizes, n: number): boolean {
+  const { dIn, dOut, heads, dHead, dValue } = sizes;
+  const weights = dIn * channelsOf(sizes) + heads * dValue * dOut;
+  const scores = heads * n * n;
+  const flops = 4 * n * weights + 6 * scores * (dHead + dValue);
+  const bytes = 8 * (3 * weights + scores + 8 * n * (channelsOf(sizes) + dIn + dOut));
+  return flops <= MOST_FLOPS && bytes <= MOST_BYTES;
+}
+
+/** The CPU of a WebGPU runtime, in f64; loaded when first asked for. */
+export class Cpu {
+  #runtime?: Promise<WasmRuntime>;
+  #disposed = false;
+
+  /** @throws DeviceError where WebAssembly cannot be had */
+  runtime(): Promise<WasmRuntime> {
+    this.#runtime ??= WasmRuntime.create({ requested: "wasm", dtype: "f64" }).then((runtime) => {
+      if (this.#disposed) runtime.dispose();
+      return runtime;
+    });
+    return this.#runtime;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.#runtime?.then(
+      (runtime) => runtime.dispose(),
+      () => undefined,
+    );
+  }
+}
+
+/** A layer of the GPU once more on the CPU, from the very weights that the GPU holds. */
+export class LayerInDoubles {
+  readonly #cpu: Cpu;
+  readonly #spec: () => Promise<ResolvedSpec>;
+  #layer?: Promise<WasmAttention>;
+
+  constructor(cpu: Cpu, spec: () => Promise<ResolvedSpec>) {
+    this.#cpu = cpu;
+    this.#spec = spec;
+  }
+
+  /**
+   * At most ‖A v‖/‖v‖ of the Jacobian at x, with A = J, or Jᵀ if `transposed`; rounding in f64 is allowed for.
+   * Undefined where the CPU has no WebAssembly or not the memory.
+   */
+  async stretch(x: Tensor, v: Tensor, transposed: boolean): Promise<number | undefined> {
+    try {
+      this.#layer ??= this.#make();
+      const at = await (await this.#layer).linearize(x);
+      try {
+        const space = await at.krylov({ transposed, maxSteps: 1 });
+        try {
+          await space.begin(Float64Array.from(v.data));
+          return (await space.stretch(Float64Array.of(1))) * (1 - space.roundoff);
+        } finally {
+          space.dispose();
+        }
+      } finally {
+        at.dispose();
+      }
+    } catch (error) {
+      if (error instanceof DeviceError || error instanceof OutOfMemoryError) return undefined;
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    this.#layer?.then(
+      (layer) => layer.dispose(),
+      () => undefined,
+    );
+  }
+
+  async #make(): Promise<WasmAttention> {
+    const [{ kernels, heap }, spec] = await Promise.all([this.#cpu.runtime(), this.#spec()]);
+    return new WasmAttention(kernels, new Region(heap), spec);
+  }
+}

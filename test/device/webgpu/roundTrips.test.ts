@@ -1,0 +1,78 @@
+// What a solver's step costs in calls of WebGPU: a submit and a readback, and once warm nothing new.
+import { describe, expect, it } from "vitest";
+import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
+import type { WebGpuLinearization } from "../../../src/device/webgpu/linearization.js";
+import { Random } from "../../../src/random.js";
+import { createRuntime } from "../../../src/runtime.js";
+import { tensor } from "../../../src/tensor.js";
+import { onWebGpu } from "../variants.js";
+import { adapter } from "../webgpuRuntime.js";
+
+/** A device of its own that counts calls. */
+async function countingDevice() {
+  const device: GPUDeviceLike = await (await adapter()).requestDevice();
+  const calls = { buffers: 0, groups: 0, pipelines: 0, submits: 0, readbacks: 0 };
+  const createBuffer = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    calls.buffers++;
+    const buffer = createBuffer(descriptor);
+    const mapAsync = buffer.mapAsync.bind(buffer);
+    buffer.mapAsync = (mode) => {
+      calls.readbacks++;
+      return mapAsync(mode);
+    };
+    return buffer;
+  };
+  const counted = <A extends unknown[], R>(name: keyof typeof calls, call: (...args: A) => R) => {
+    return (...args: A): R => {
+      calls[name]++;
+      return call(...args);
+    };
+  };
+  device.createBindGroup = counted("groups", device.createBindGroup.bind(device));
+  device.createComputePipelineAsync = counted("pipelines", device.createComputePipelineAsync.bind(device));
+  device.queue.submit = counted("submits", device.queue.submit.bind(device.queue));
+  return { device, calls };
+}
+
+describe.skipIf(!onWebGpu)("a solver's step on WebGPU (npm run test:webgpu)", () => {
+  it("is one submit and one readback, and makes no buffer, bind group or pipeline once warm", async () => {
+    const { device, calls } = await countingDevice();
+    const runtime = await createRuntime({ device: "webgpu", gpuDevice: device });
+    const random = new Random(1);
+    const gaussian = (rows: number, columns: number) =>
+      tensor(random.fillGaussian(new Float32Array(rows * columns), 1), [rows, columns]);
+    const map = () => ({ weight: gaussian(6, 6) });
+    const layer = runtime.attention({ heads: 2, query: map(), key: map(), value: map(), output: map() });
+    const at = (await layer.linearize(gaussian(9, 6))) as WebGpuLinearization;
+    const start = random.fillGaussian(new Float64Array(54), 1);
+    const before = () => ({ ...calls });
+
+    const space = await at.krylov({ transposed: false, maxSteps: 12 });
+    await space.begin(start);
+    await space.bidiagonalize(0);
+    await space.bidiagonalize(1);
+    const warm = before();
+    for (let k = 2; k < 12; k++) await space.bidiagonalize(k);
+    expect(calls).toEqual({ ...warm, submits: warm.submits + 10, readbacks: warm.readbacks + 10 });
+    space.dispose();
+
+    const power = await at.krylov({ transposed: false, maxSteps: 1 });
+    await power.begin(start);
+    await power.iterate();
+    await power.iterate();
+    const iterated = before();
+    for (let step = 0; step < 5; step++) await power.iterate();
+    expect(calls).toEqual({ ...iterated, submits: iterated.submits + 5, readbacks: iterated.readbacks + 5 });
+    expect(calls.pipelines).toBe(warm.pipelines);
+
+    const again = await createRuntime({ device: "webgpu", gpuDevice: device });
+    await (await again.attention({ heads: 2, query: map(), key: map(), value: map() }).linearize(gaussian(9, 6))).jvp(
+      gaussian(9, 6),
+    );
+    expect(calls.pipelines).toBe(warm.pipelines);
+    again.dispose();
+    runtime.dispose();
+    device.destroy();
+  });
+});
