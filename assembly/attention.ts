@@ -7,6 +7,7 @@
 import { centre, distanceTiles, markQueries } from "./l2";
 import { exp } from "./math";
 import { multiply, stripTile } from "./gemm";
+import { channelPanels, channelStrips, tokenStrips } from "./packing";
 import { LANES, MR, NR, ROW, splat, WORD } from "./simd";
 
 /** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
@@ -184,70 +185,6 @@ export function tangentRows(l: Layer): i32 {
 @inline
 export function keyColumns(l: Layer): i32 {
   return l.kind == L2 ? l.dHead + 2 : l.dHead;
-}
-
-/** Copies rows [first, first + count) of panels of `rows` rows into strips over tokens: [strip][count (of stride)][MR]. */
-export function tokenStrips(
-  n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize, stride: i32,
-): void {
-  const panelBytes = <usize>rows * ROW;
-  const total = strips(n) * MR;
-  for (let j = 0; j < total; j++) {
-    const strip = j / MR;
-    let to = dst + <usize>(strip * stride * MR + (j - strip * MR)) * WORD;
-    if (j < n) {
-      let from = src + <usize>(j / NR) * panelBytes + <usize>first * ROW + <usize>(j & (NR - 1)) * WORD;
-      for (let c = 0; c < count; c++) {
-        store<Real>(to, load<Real>(from));
-        from += ROW;
-        to += <usize>MR * WORD;
-      }
-    } else {
-      for (let c = 0; c < count; c++) {
-        store<Real>(to, 0);
-        to += <usize>MR * WORD;
-      }
-    }
-  }
-}
-
-/** Copies rows [first, first + count) of panels of `rows` rows into strips over channels: [strip][token][MR]. */
-export function channelStrips(n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize): void {
-  const panelBytes = <usize>rows * ROW;
-  const total = strips(n) * MR;
-  for (let c = 0; c < strips(count) * MR; c++) {
-    const strip = c / MR;
-    let to = dst + <usize>(strip * total * MR + (c - strip * MR)) * WORD;
-    for (let j = 0; j < total; j += NR) {
-      const from = src + <usize>(j / NR) * panelBytes + <usize>(first + c) * ROW;
-      const tokens = min(NR, total - j);
-      for (let t = 0; t < tokens; t++) {
-        store<Real>(to, c < count && j + t < n ? load<Real>(from + <usize>t * WORD) : 0);
-        to += <usize>MR * WORD;
-      }
-    }
-  }
-}
-
-/**
- * Copies rows [first, first + count) of panels of `rows` rows into panels over channels: [panel][token][NR], zeros up
- * to `width` ≥ count and to the end of a panel.
- */
-export function channelPanels(
-  n: i32, src: usize, rows: i32, first: i32, count: i32, dst: usize, width: i32,
-): void {
-  const panelBytes = <usize>rows * ROW;
-  const total = panels(n) * NR;
-  for (let c = 0; c < panels(width) * NR; c++) {
-    let to = dst + <usize>((c / NR) * total * NR + (c & (NR - 1))) * WORD;
-    for (let j = 0; j < total; j += NR) {
-      const from = src + <usize>(j / NR) * panelBytes + <usize>(first + c) * ROW;
-      for (let t = 0; t < NR; t++) {
-        store<Real>(to, c < count && j + t < n ? load<Real>(from + <usize>t * WORD) : 0);
-        to += ROW;
-      }
-    }
-  }
 }
 
 /** Adds bias[row] to every token of panels of `rows` rows. */

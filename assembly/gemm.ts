@@ -8,9 +8,9 @@
 import { madd, MR, NR, Packed, PanelRow, ROW, WORD } from "./simd";
 
 /** Steps of k for which one strip and one panel share the first-level cache. */
-const KC: i32 = 512;
+const KC: i32 = 384;
 /** Strips that share the second-level cache. */
-const STRIPS: i32 = 16;
+const STRIPS: i32 = 32;
 
 /** A tile's worth of memory for ragged edges, given by the host: instances on threads do not share it. */
 let edge: usize = 0;
@@ -137,70 +137,5 @@ export function multiply(
         }
       }
     }
-  }
-}
-
-/** Packs A [m × k], its element (r, i) at src + r·row + i·step, into strips. */
-export function packStrips(m: i32, k: i32, src: usize, row: usize, step: usize, dst: usize): void {
-  for (let r0 = 0; r0 < m; r0 += MR) {
-    const rows = min(MR, m - r0);
-    let from = src + <usize>r0 * row;
-    for (let i = 0; i < k; i++) {
-      if (rows == MR && row == WORD) {
-        v128.store(dst, v128.load(from));
-        if (sizeof<Real>() == 4) store<u64>(dst, load<u64>(from, 16), 16);
-        else {
-          v128.store(dst, v128.load(from, 16), 16);
-          v128.store(dst, v128.load(from, 32), 32);
-        }
-        from += step;
-        dst += <usize>MR * WORD;
-        continue;
-      }
-      for (let r = 0; r < rows; r++) store<Real>(dst + <usize>r * WORD, load<Real>(from + <usize>r * row));
-      for (let r = rows; r < MR; r++) store<Real>(dst + <usize>r * WORD, 0);
-      from += step;
-      dst += <usize>MR * WORD;
-    }
-  }
-}
-
-/** Packs B [k × n], its element (i, j) at src + i·step + j·column, into panels `panel` bytes apart. */
-export function packPanels(
-  k: i32, n: i32, src: usize, step: usize, column: usize, dst: usize, panel: usize,
-): void {
-  for (let j0 = 0; j0 < n; j0 += NR) {
-    const columns = min(NR, n - j0);
-    let from = src + <usize>j0 * column;
-    let to = dst;
-    for (let i = 0; i < k; i++) {
-      if (columns == NR && column == WORD) {
-        v128.store(to, v128.load(from));
-        v128.store(to, v128.load(from, 16), 16);
-      } else {
-        for (let j = 0; j < columns; j++) store<Real>(to + <usize>j * WORD, load<Real>(from + <usize>j * column));
-        for (let j = columns; j < NR; j++) store<Real>(to + <usize>j * WORD, 0);
-      }
-      from += step;
-      to += ROW;
-    }
-    dst += panel;
-  }
-}
-
-/** The inverse of `packPanels`. */
-export function unpackPanels(
-  k: i32, n: i32, src: usize, panel: usize, dst: usize, step: usize, column: usize,
-): void {
-  for (let j0 = 0; j0 < n; j0 += NR) {
-    const columns = min(NR, n - j0);
-    let to = dst + <usize>j0 * column;
-    let from = src;
-    for (let i = 0; i < k; i++) {
-      for (let j = 0; j < columns; j++) store<Real>(to + <usize>j * column, load<Real>(from + <usize>j * WORD));
-      to += step;
-      from += ROW;
-    }
-    src += panel;
   }
 }

@@ -1,11 +1,12 @@
 // The gradient in the input of ⟨v, J u⟩ with u and v frozen: reverse over forward (MATH 2.3).
 import {
-  addOverKeys, channelPanels, channelStrips, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride, keyChannel,
+  addOverKeys, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride, keyChannel,
   keyColumns, kvHeadOf, L2, panels, Primal, probabilitiesOf, packKeys, packQueries, queryChannel, RULED_OUT,
-  scoreTiles, tileAt, tokenStrips, valueChannel, valueStripsOf,
+  scoreTiles, tileAt, valueChannel, valueStripsOf,
 } from "./attention";
-import { addOverQueries, keyTangents, project, pullChannels, pullOutput, scoreTangents, tokenPanels } from "./jacobian";
+import { addOverQueries, keyTangents, project, pullChannels, pullOutput, scoreTangents } from "./jacobian";
 import { finishKeyGradients, finishQueryGradients, markQueries } from "./l2";
+import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./packing";
 import { MR, NR, ROW, splat, WORD } from "./simd";
 
 /** Work space beside that of a primal, for one gradient. */
@@ -65,8 +66,8 @@ export function gradient(w: GradientSpace, u: usize, v: usize, x: usize): void {
     }
     if (h == l.heads - 1 || kv != kvHeadOf(l, h + 1)) {
       if (l.kind == L2) finishKeyGradients(s, kv, s.gradientKeys, keyRows, true);
-      tokenPanels(s, s.gradientKeys, keyRows, w.channels, keyChannel(l, kv), d);
-      tokenPanels(s, s.gradientValues, valueRows, w.channels, valueChannel(l, kv), l.dValue);
+      tokenPanels(s.n, s.gradientKeys, keyRows, w.channels, channels, keyChannel(l, kv), d);
+      tokenPanels(s.n, s.gradientValues, valueRows, w.channels, channels, valueChannel(l, kv), l.dValue);
     }
   }
   pullChannels(s, w.channels, x);

@@ -1,6 +1,7 @@
 // The kernel ABI: pointers into the imported memory, sizes as i32, structures laid out by the host
 // (src/device/wasm/structs.ts mirrors their fields).
-export { multiply, packPanels, packStrips, setEdgeTile, unpackPanels } from "./gemm";
+export { multiply, setEdgeTile } from "./gemm";
+export { packPanels, packStrips, unpackPanels } from "./packing";
 export { addBias, attend, probabilitiesOf } from "./attention";
 export { sumPatterns, sumTransposedPatterns } from "./pattern";
 export { dense, jvp, vjp } from "./jacobian";

@@ -1,12 +1,13 @@
 // Products with the Jacobian of attention and with its transpose (MATH 2.1, 2.2), from what `attend` left behind.
 import {
-  addOverKeys, applyOutput, channelPanels, channelStrips, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride,
+  addOverKeys, applyOutput, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride,
   keyChannel, keyColumns, keyStripsOf, kvHeadOf, L2, panels, Primal, probabilitiesOf, queryChannel,
-  packKeys, packQueries, packValues, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, tokenStrips, valueChannel,
+  packKeys, packQueries, packValues, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, valueChannel,
   valueStripsOf,
 } from "./attention";
 import { multiply, panelTile } from "./gemm";
 import { finishKeyGradients, finishQueryGradients, keyProducts, queryTangents } from "./l2";
+import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./packing";
 import { MR, NR, ROW, splat, WORD } from "./simd";
 
 /** y = J u, both in panels. */
@@ -138,8 +139,8 @@ export function vjp(s: Primal, y: usize, x: usize): void {
     }
     if (h == l.heads - 1 || kv != kvHeadOf(l, h + 1)) {
       if (l.kind == L2) finishKeyGradients(s, kv, s.gradientKeys, keyRows, false);
-      tokenPanels(s, s.gradientKeys, keyRows, s.dqkv, keyChannel(l, kv), d);
-      tokenPanels(s, s.gradientValues, valueRows, s.dqkv, valueChannel(l, kv), l.dValue);
+      tokenPanels(s.n, s.gradientKeys, keyRows, s.dqkv, channels, keyChannel(l, kv), d);
+      tokenPanels(s.n, s.gradientValues, valueRows, s.dqkv, channels, valueChannel(l, kv), l.dValue);
     }
   }
   pullChannels(s, s.dqkv, x);
@@ -184,23 +185,6 @@ export function addOverQueries(s: Primal, group: i32, channels: i32, src: usize,
         panelTile(end - p, a, stride, b + <usize>column * rightPanel, c + <usize>column * ROW, row);
       }
       p = end;
-    }
-  }
-}
-
-/** Copies rows of tokens, `rowBytes` long, into channels [first, first + count) of the panels at dst. */
-export function tokenPanels(s: Primal, src: usize, rowBytes: usize, dst: usize, first: i32, count: i32): void {
-  const channels = s.layer.channels;
-  for (let p = 0; p < s.panels; p++) {
-    let to = dst + <usize>(p * channels + first) * ROW;
-    const from = src + <usize>(p * NR) * rowBytes;
-    const tokens = min(NR, s.n - p * NR);
-    for (let c = 0; c < count; c++) {
-      for (let t = 0; t < NR; t++) {
-        const value: Real = t < tokens ? load<Real>(from + <usize>t * rowBytes + <usize>c * WORD) : 0;
-        store<Real>(to + <usize>t * WORD, value);
-      }
-      to += ROW;
     }
   }
 }

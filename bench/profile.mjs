@@ -9,7 +9,16 @@ import { gaussianLayer } from "./layer.mjs";
 const parts = {
   products: ["multiply", "stripTile", "panelTile", "edgeTile", "scoreTiles", "addOverKeys", "addRun", "addOverQueries"],
   softmax: ["softmaxPanel", "softmaxTangent", "makeProbabilities", "allowedLanes"],
-  packing: ["tokenStrips", "channelStrips", "channelPanels", "tokenPanels", "packStrips", "packPanels", "unpackPanels"],
+  packing: [
+    "tokenStrips",
+    "channelStrips",
+    "channelPanels",
+    "tokenPanels",
+    "packStripsApart",
+    "packStrips",
+    "packPanels",
+    "unpackPanels",
+  ],
   "clear and copy": ["clearGroup", "clear", "scoreTangents", "memory.fill", "memory.copy", "addBias", "rotate"],
   "solver's vectors": ["dot", "scale", "normalize", "distance", "powerStep", "axpy"],
 };

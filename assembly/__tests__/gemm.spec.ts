@@ -1,4 +1,5 @@
-import { multiply, packPanels, packStrips, setEdgeTile, unpackPanels } from "../gemm";
+import { multiply, setEdgeTile } from "../gemm";
+import { packPanels, packStrips } from "../packing";
 import { MR, NR, ROW, WORD } from "../simd";
 
 function reals(count: i32): usize {
@@ -64,17 +65,5 @@ describe("multiply", () => {
   it("accumulates, over more steps than one block of k as well", () => {
     expect(productError(7, 9, 5, false, false, true)).toBe(0);
     expect(productError(7, 9, 1100, false, false, true)).toBe(0);
-  });
-});
-
-describe("packPanels", () => {
-  it("is undone by unpackPanels, whatever the number of columns", () => {
-    for (let n = 1; n < 20; n++) {
-      const k = 5;
-      const source = fill(n, k), packed = reals((n + NR) * k), copy = reals(n * k);
-      packPanels(k, n, source, WORD, <usize>k * WORD, packed, <usize>k * ROW);
-      unpackPanels(k, n, packed, <usize>k * ROW, copy, WORD, <usize>k * WORD);
-      expect(memory.compare(source, copy, <usize>(n * k) * WORD)).toBe(0);
-    }
   });
 });
