@@ -1,4 +1,5 @@
 // Loading the kernels: which binary, compiled once, one instance and one memory a runtime.
+import { wrongKind } from "../../check.js";
 import { DeviceError } from "../../errors.js";
 import type { URLLike } from "../../platform.js";
 import { compile, instantiate, webAssembly } from "./compile.js";
@@ -35,9 +36,7 @@ export interface Kernels {
   dense(primal: number, u: number, y: number, out: number): void;
   factorize(n: number, table: number, count: number, r: number, work: number): void;
   bidiagonalize(krylov: number, k: number): void;
-  tridiagonalize(krylov: number, k: number): void;
   powerStep(krylov: number): void;
-  reflect(n: number, table: number, k: number, g: number, work: number): void;
   combine(n: number, table: number, k: number, coefficients: number, to: number): void;
   dot(n: number, x: number, y: number): number;
   normalize(n: number, x: number, floor: number): number;
@@ -91,9 +90,12 @@ function ownKernels(dtype: "f32" | "f64"): Promise<WasmModule> {
 }
 
 async function fromSource(source: KernelSource): Promise<WasmModule> {
-  if (source instanceof Uint8Array) return compile(source);
-  if (source instanceof ArrayBuffer) return compile(new Uint8Array(source));
-  if (typeof source === "string" || "href" in source) {
+  // By name: a module or a buffer may come from another realm, an iframe's, say.
+  const kind = Object.prototype.toString.call(source).slice("[object ".length, -1);
+  if (kind === "WebAssembly.Module") return source as WasmModule;
+  if (kind === "ArrayBuffer") return compile(new Uint8Array(source as ArrayBuffer));
+  if (ArrayBuffer.isView(source)) return compile(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+  if (kind === "String" || kind === "URL") {
     const url = typeof source === "string" ? source : (source as URLLike).href;
     const { fetch } = globalThis as unknown as {
       fetch(url: string): Promise<{ ok: boolean; status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
@@ -102,5 +104,5 @@ async function fromSource(source: KernelSource): Promise<WasmModule> {
     if (!response.ok) throw new DeviceError(`"kernels": ${url} answered with status ${response.status}`);
     return compile(new Uint8Array(await response.arrayBuffer()));
   }
-  return source;
+  throw wrongKind("kernels", "a WebAssembly.Module, its bytes, or a URL", source);
 }
