@@ -51,6 +51,7 @@ describe("WebGPU", () => {
   process.env.VK_ICD_FILENAMES ??= softwareDriver;
   const runs: [Needed, string, string[]][] = [
     [node, "the webgpu package", ["webgpu.mjs", dawn.path]],
+    [node24, "the webgpu package", ["webgpu.mjs", dawn.path]],
     [bun, "the webgpu package", ["webgpu.mjs", dawn.path]],
     [deno, "import", ["run", "--allow-read=.", "--no-prompt", "webgpu.mjs"]],
   ];
@@ -60,7 +61,7 @@ describe("WebGPU", () => {
         const version = firstNumber(await output(runtime.path, "--version"));
         const proofs = JSON.parse(await output(runtime.path, ...args));
         expect(proofs[0].device).toBe("webgpu");
-        const name = runtime === node ? `Node ${Number.parseInt(version, 10)}` : runtime.name;
+        const name = [node, node24].includes(runtime) ? `Node ${Number.parseInt(version, 10)}` : runtime.name;
         prove({ runtime: name, version, how }, proofs, ["f32"]);
       });
     });

@@ -6,10 +6,11 @@ import { bundleByConditions, bundleByWrangler, type Served, serve } from "./work
 
 describeWith([workerd, wrangler], "workerd", () => {
   describe.each([
-    ["the condition workerd", bundleByConditions, "edge.mjs"],
-    ["wrangler", bundleByWrangler, "edge.mjs"],
-    ["edge-light's ?module imports", bundleByWrangler, "edge-light.mjs"],
-  ])("bundled by %s", (how, bundle, entry) => {
+    ["condition workerd", bundleByConditions, "edge.mjs", ["f32", "f64"]],
+    ["wrangler", bundleByWrangler, "edge.mjs", ["f32", "f64"]],
+    ["edge-light's ?module imports", bundleByWrangler, "edge-light.mjs", ["f32", "f64"]],
+    ["kernels.wasm passed as kernels", bundleByWrangler, "edge-kernels.mjs", ["f32"]],
+  ] as const)("%s", (how, bundle, entry, dtypes) => {
     let served: Served;
     beforeAll(async () => {
       served = await serve(await bundle(entry, how.replace(/\W+/g, "-")));
@@ -20,7 +21,7 @@ describeWith([workerd, wrangler], "workerd", () => {
       const version = (await output(workerd.path, "--version")).trim().replace("workerd ", "");
       const response = await fetch(served.url);
       expect(response.status, await response.clone().text()).toBe(200);
-      prove({ runtime: "workerd", version, how }, await response.json());
+      prove({ runtime: "workerd", version, how }, await response.json(), [...dtypes]);
     });
   });
 
