@@ -8,7 +8,7 @@ export { dense, jvp, vjp } from "./jacobian";
 export { factorize } from "./factor";
 export { gradient } from "./gradient";
 export { sumBlocks } from "./blocks";
-export { bidiagonalize, combine, dot, normalize, powerStep, reflect, tridiagonalize } from "./spectral";
+export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
 
 /** What this binary is, for the host to check: bytes of a number, and 256 where multiply-add is relaxed. */

@@ -12,6 +12,19 @@ export async function writeSection(name, text) {
   await writeFile(readme, `${before.slice(0, start + from.length)}\n${text.trim()}\n${before.slice(end)}`);
 }
 
+/** The cells of the table between these marks, without its head. */
+export async function readRows(name) {
+  const text = await readFile(readme, "utf8");
+  const section = text.slice(text.indexOf(`<!-- ${name} -->`), text.indexOf(`<!-- /${name} -->`));
+  const lines = section.split("\n").filter((line) => line.startsWith("|"));
+  return lines.slice(2).map((line) =>
+    line
+      .slice(1, -1)
+      .split("|")
+      .map((cell) => cell.trim()),
+  );
+}
+
 /** A Markdown table; numbers are aligned to the right. */
 export function markdownTable(head, rows) {
   const numeric = head.map((_, column) => rows.every((row) => /^[\d.,–-]*( \w+)?$/.test(row[column])));

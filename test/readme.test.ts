@@ -1,6 +1,7 @@
 // The README's JavaScript is run as it stands, on the built package; the block after it is what it must print.
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 
@@ -25,4 +26,50 @@ describe.skipIf(!built)(`README.md${built ? "" : " (skipped: dist/ is not built;
     const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
     for (const [, name] of readme.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(name);
   });
+
+  it("shows the picture that its command draws: the same medians to 1 %", async () => {
+    const [, command] = readme.match(/^npx howsmooth (analyze tiny .*) --out report$/m)!;
+    const folder = mkdtempSync(`${tmpdir()}/readme-`);
+    try {
+      await run("node", ["dist/cli.js", ...command.split(" "), "--out", folder], { cwd: root });
+      const drawn = medians(readFileSync(`${folder}/report.svg`, "utf8"));
+      const shown = medians(readFileSync(`${root}docs/tiny.svg`, "utf8"));
+      expect(shown.map(([window]) => window)).toEqual(drawn.map(([window]) => window));
+      expect(shown.length).toBeGreaterThanOrEqual(14);
+      for (const [index, [, sigma]] of shown.entries())
+        expect(Math.abs(sigma / drawn[index][1] - 1)).toBeLessThan(0.01);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });
+
+describe("README.md", () => {
+  const files = [...readme.matchAll(/\]\(([^)\s]+)/g)].map(([, path]) => path).filter((path) => !path.includes(":"));
+
+  it("links to files that are there", () => {
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.filter((path) => !existsSync(`${root}${path}`))).toEqual([]);
+  });
+
+  it("backs every ✅ of ours among the features with a test of that name", () => {
+    const table = readme.match(/<!-- features -->\n([\s\S]*?)<!-- \/features -->/)![1];
+    const ours = table
+      .split("\n")
+      .slice(2, -1)
+      .map((row) => row.split("|")[2].trim());
+    const claims = ours.filter((cell) => cell.includes("✅"));
+    expect(claims.length).toBeGreaterThan(8);
+    for (const claim of claims) {
+      const [, path, title] = claim.match(/^\[✅\]\((test\/.*\.test\.ts) "(.*)"\)/) ?? [];
+      expect(path, claim).toBeDefined();
+      expect(readFileSync(`${root}${path}`, "utf8"), claim).toContain(`("${title}", `);
+    }
+  });
+});
+
+/** Of the picture's table: [window, median of sigma]. */
+function medians(svg: string): [string, number][] {
+  const cells = [...svg.matchAll(/<title>(layer \d+, n \d+), median σ: ([\d.]+)<\/title>/g)];
+  return cells.map(([, window, sigma]) => [window, Number(sigma)]);
+}

@@ -44,6 +44,12 @@ if (peers) {
   const rows = runtimes.map(({ name }) => [name, ...programs.map((program) => cell(name, program.name))]);
   text += `\n\nFrom the start of the process to the first sigma (64 tokens of 64 features; onnxruntime-web has no derivatives: its first output), median of ${rounds}, on ${cpus().length} × ${cpus()[0].model}:\n\n`;
   text += markdownTable(["", "howsmooth", "jax-js", "onnxruntime-web"], rows);
+  for (const { runtime, program, ms } of starts) {
+    const ours = starts.find((start) => start.runtime === runtime && start.program === "howsmooth").ms;
+    if (program === "howsmooth" || ours < (ms ?? Number.POSITIVE_INFINITY)) continue;
+    process.stderr.write(`on ${runtime} ${program} is sooner: ${ms} ms, ours ${ours} ms\n`);
+    process.exitCode = 1;
+  }
   for (const { runtime, program, failed } of starts) {
     if (failed)
       process.stderr.write(`${program} does not run on ${runtime}: ${failed.match(/\w*Error: .*/)?.[0] ?? failed}\n`);

@@ -32,8 +32,7 @@ export function powerIteration(space: KrylovSpace): Iteration {
         residual,
         error: Math.min(residual / sigma, ahead),
         invariant: false,
-        reorthogonalization: "none",
-        restarts: 0,
+        range: Float64Array.of(1),
         domain: Float64Array.of(1),
       };
     },

@@ -18,7 +18,7 @@ const debian = (name: string, path: string, from: string): Needed => ({ name, pa
 const npm = (name: string, path: string): Needed => ({
   name,
   path: `${packages}${path}`,
-  from: "npm install --prefix test/runtimes",
+  from: "npm ci --prefix test/runtimes",
 });
 
 export const node: Needed = { name: "Node", path: process.execPath, from: "https://nodejs.org" };
@@ -32,9 +32,15 @@ export const firefox = debian("Firefox", "/usr/bin/firefox-esr", "firefox-esr");
 export const webkitDriver = debian("WebKitGTK", "/usr/bin/WebKitWebDriver", "webkit2gtk-driver");
 export const xvfb = debian("Xvfb", "/usr/bin/xvfb-run", "xvfb xauth");
 
+export const everything = [node, node24, deno, bun, workerd, wrangler, chromium, firefox, webkitDriver, xvfb];
+
+export function missingOf(needed: Needed[]): Needed[] {
+  return needed.filter(({ path }) => !existsSync(path));
+}
+
 /** describe() for tests that need what a machine may not have. */
 export function describeWith(needed: Needed[], title: string, tests: () => void): void {
-  const missing = needed.filter(({ path }) => !existsSync(path));
+  const missing = missingOf(needed);
   if (missing.length === 0) {
     describe(title, tests);
     return;
@@ -52,6 +58,6 @@ export function describeWith(needed: Needed[], title: string, tests: () => void)
 /** Runs a program in the consumer's project; its stdout. */
 export async function output(program: string, ...args: string[]): Promise<string> {
   const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" };
-  const { stdout } = await run(program, args, { cwd: consumer, env, timeout: 100_000 });
+  const { stdout } = await run(program, args, { cwd: consumer, env, timeout: 240_000 });
   return stdout;
 }
