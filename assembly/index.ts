@@ -8,6 +8,7 @@ export { dense, jvp, vjp } from "./jacobian";
 export { factorize } from "./factor";
 export { gradient } from "./gradient";
 export { sumBlocks } from "./blocks";
+export { bidiagonalizeAll } from "./lockstep";
 export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
 

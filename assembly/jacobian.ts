@@ -12,11 +12,15 @@ import { MR, NR, ROW, splat, WORD } from "./simd";
 
 /** y = J u, both in panels. */
 export function jvp(s: Primal, u: usize, y: usize): void {
-  const l = s.layer;
-  const channels = l.channels, width = l.heads * l.dValue, d = l.dHead;
-  const channelBytes = <usize>channels * ROW;
   project(s, u);
+  headTangents(s);
+  applyOutput(s, s.dO, y);
+}
 
+/** The tangents of the heads' outputs, dO, from those of queries, keys and values. */
+export function headTangents(s: Primal): void {
+  const l = s.layer;
+  const channels = l.channels, width = l.heads * l.dValue;
   let tangentsOf = -1;
   for (let h = 0; h < l.heads; h++) {
     const kv = kvHeadOf(l, h);
@@ -38,7 +42,6 @@ export function jvp(s: Primal, u: usize, y: usize): void {
       addOverKeys(s, g, l.dValue, s.dValueChannels, p, o, oPanel);
     }
   }
-  applyOutput(s, s.dO, y);
 }
 
 /** The tangents of queries, keys and values, for u in panels. */
@@ -109,10 +112,15 @@ function softmaxTangent(s: Primal, group: i32, p: usize, e: usize): void {
 
 /** x = Jᵀ y, both in panels. */
 export function vjp(s: Primal, y: usize, x: usize): void {
+  headGradients(s, pullOutput(s, y));
+  pullChannels(s, s.dqkv, x);
+}
+
+/** The gradients of queries, keys and values, dqkv, from those of the heads' outputs. */
+export function headGradients(s: Primal, gO: usize): void {
   const l = s.layer;
   const channels = l.channels, width = l.heads * l.dValue, d = l.dHead;
   const channelBytes = <usize>channels * ROW, oPanel = <usize>width * ROW;
-  const gO = pullOutput(s, y);
   const keyRows = <usize>(panels(keyColumns(l)) * NR) * WORD, valueRows = <usize>(panels(l.dValue) * NR) * WORD;
   const rows = <usize>(s.strips * MR);
   for (let h = 0; h < l.heads; h++) {
@@ -143,7 +151,6 @@ export function vjp(s: Primal, y: usize, x: usize): void {
       tokenPanels(s.n, s.gradientValues, valueRows, s.dqkv, channels, valueChannel(l, kv), l.dValue);
     }
   }
-  pullChannels(s, s.dqkv, x);
 }
 
 /** The gradient of the heads' outputs, [panel][heads·dValue][NR], from that of the layer's output. */

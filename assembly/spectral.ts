@@ -98,7 +98,7 @@ export const ENOUGH: f64 = 0.7;
  * recurrence says that only the last of them, times `along`, is a part of w worth the name, so that one goes first.
  * A remainder below what rounding leaves of w becomes zero.
  */
-function orthonormalize(n: i32, table: usize, k: i32, along: f64, w: usize, coefficients: usize): f64 {
+export function orthonormalize(n: i32, table: usize, k: i32, along: f64, w: usize, coefficients: usize): f64 {
   const floor = NEGLIGIBLE * Math.sqrt(dot(n, w, w));
   if (k > 0) {
     axpy(n, <Real>-along, vector(table, k - 1), w);

@@ -50,8 +50,23 @@ export interface Linearization extends LinearOperator, Disposable {
   gradient(u: TensorLike, v: TensorLike): Promise<Tensor>;
 }
 
-/** A layer whose Jacobian can be had at an input: all that a measurement needs. */
-export interface LinearizableLayer extends Layer {
+/** What has a Jacobian at an input. */
+export interface Linearizer {
   /** The Jacobian of the layer at x [n, dIn]; the primal is computed once, here. */
   linearize(x: TensorLike): Promise<Linearization>;
+}
+
+/** A layer whose Jacobian can be had at an input: all that a measurement needs. */
+export interface LinearizableLayer extends Layer, Linearizer {}
+
+/**
+ * A layer that can be linearized so that solvers at several inputs share the products with its weights: each step waits
+ * until all linearizations that are alive ask for one. So each must be in use, or be disposed of.
+ */
+export interface StepsTogether {
+  together(): Promise<Linearizer>;
+}
+
+export function stepsTogether<T extends object>(layer: T): layer is T & StepsTogether {
+  return typeof (layer as Partial<StepsTogether>).together === "function";
 }

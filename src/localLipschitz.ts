@@ -1,5 +1,5 @@
 // The one-call measurement: linearize, then the spectral norm.
-import type { LinearizableLayer } from "./layer.js";
+import type { Linearizer } from "./layer.js";
 import type { SpectralNorm, SpectralNormOptions } from "./spectral/result.js";
 import { spectralNorm } from "./spectral/spectralNorm.js";
 import type { TensorLike } from "./tensor.js";
@@ -12,7 +12,7 @@ import type { TensorLike } from "./tensor.js";
  * const { sigma, lower, upper } = await localLipschitz(layer, x, { rtol: 1e-4 });
  */
 export async function localLipschitz(
-  layer: LinearizableLayer,
+  layer: Linearizer,
   x: TensorLike,
   options: SpectralNormOptions = {},
 ): Promise<SpectralNorm> {

@@ -2,11 +2,11 @@
 
 import { checkInteger, throwIfDisposed } from "../check.js";
 import { Held } from "../disposable.js";
-import type { Linearization } from "../layer.js";
+import { type Linearization, type Linearizer, type StepsTogether, stepsTogether } from "../layer.js";
 import type { Attention } from "../runtime.js";
 import type { Tensor, TensorLike } from "../tensor.js";
 
-export class LazyAttention extends Held implements Attention {
+export class LazyAttention extends Held implements Attention, StepsTogether {
   readonly #make: () => Promise<Attention>;
   #making?: Promise<Attention>;
   #made?: Attention;
@@ -32,6 +32,11 @@ export class LazyAttention extends Held implements Attention {
 
   async probabilities(x: TensorLike): Promise<Tensor> {
     return (await this.#layer()).probabilities(x);
+  }
+
+  async together(): Promise<Linearizer> {
+    const layer = await this.#layer();
+    return stepsTogether(layer) ? layer.together() : layer;
   }
 
   head(index: number): Attention {

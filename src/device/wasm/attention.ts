@@ -3,17 +3,18 @@
 import type { ResolvedSpec } from "../../attention/spec.js";
 import { checkInteger, checkTensor, throwIfDisposed } from "../../check.js";
 import { Held } from "../../disposable.js";
-import type { Linearization } from "../../layer.js";
+import type { Linearization, Linearizer, StepsTogether } from "../../layer.js";
 import type { Attention } from "../../runtime.js";
 import type { HasKrylovSpace } from "../../spectral/krylov.js";
 import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { type SharedWeights, WasmLinearization } from "./linearization.js";
+import { Lockstep } from "./lockstep.js";
 import { type ReducedLayer, reduceLayer } from "./reducedLayer.js";
 import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer } from "./weights.js";
 
-export class WasmAttention extends Held implements Attention {
+export class WasmAttention extends Held implements Attention, StepsTogether {
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
@@ -70,6 +71,12 @@ export class WasmAttention extends Held implements Attention {
     return this.#linearize(x);
   }
 
+  async together(): Promise<Linearizer> {
+    throwIfDisposed("attention", this.#disposed);
+    const lockstep = new Lockstep(this.#kernels, this.#region.heap, this.#sizes);
+    return { linearize: async (x) => this.#linearize(x, lockstep) };
+  }
+
   head(index: number): Attention {
     throwIfDisposed("attention", this.#disposed);
     checkInteger("head", index, 0, this.heads - 1);
@@ -83,16 +90,16 @@ export class WasmAttention extends Held implements Attention {
     this.#release();
   }
 
-  #linearize(x: TensorLike): WasmLinearization {
+  #linearize(x: TensorLike, lockstep?: Lockstep): WasmLinearization {
     throwIfDisposed("attention", this.#disposed);
-    return this.#at(checkTensor("x", x, [-1, this.dIn]), this.#sizes);
+    return this.#at(checkTensor("x", x, [-1, this.dIn]), this.#sizes, lockstep);
   }
 
-  #at(input: Tensor, sizes: LayerSizes): WasmLinearization {
+  #at(input: Tensor, sizes: LayerSizes, lockstep?: Lockstep): WasmLinearization {
     const region = new Region(this.#region.heap);
     this.#users++;
     try {
-      return new WasmLinearization(this.#kernels, region, sizes, this.#weights, input);
+      return new WasmLinearization(this.#kernels, region, sizes, this.#weights, input, lockstep);
     } catch (error) {
       region.free();
       this.#release();

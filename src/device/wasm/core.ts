@@ -8,6 +8,7 @@ import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
 import { copyStruct, PRIMAL, ROW, structSize, tileColumns } from "./layout.js";
+import type { Lockstep } from "./lockstep.js";
 import type { Basis, ReducedLayer } from "./reducedLayer.js";
 
 export class WasmCore implements Core, HasKrylovSpace {
@@ -20,6 +21,7 @@ export class WasmCore implements Core, HasKrylovSpace {
   readonly #primal: number;
   readonly #roundoff: number;
   readonly #release: () => void;
+  readonly #lockstep?: Lockstep;
 
   /** @param release called once, by `dispose`: the linearization must live until then */
   constructor(
@@ -30,12 +32,14 @@ export class WasmCore implements Core, HasKrylovSpace {
     n: number,
     roundoff: number,
     release: () => void,
+    lockstep?: Lockstep,
   ) {
     this.#kernels = kernels;
     this.#region = region;
     this.#layer = layer;
     this.#roundoff = roundoff;
     this.#release = release;
+    this.#lockstep = lockstep;
     this.inShape = [n, layer.dIn];
     this.outShape = [n, layer.dOut];
     this.#primal = region.bytes(structSize(PRIMAL), "a linearization");
@@ -59,7 +63,16 @@ export class WasmCore implements Core, HasKrylovSpace {
   async krylov(options: KrylovOptions): Promise<KrylovSpace> {
     const region = new Region(this.#region.heap);
     try {
-      return new WasmKrylovSpace(this.#kernels, region, this.#primal, this, options, this.#roundoff, () => undefined);
+      return new WasmKrylovSpace(
+        this.#kernels,
+        region,
+        this.#primal,
+        this,
+        options,
+        this.#roundoff,
+        () => undefined,
+        this.#lockstep,
+      );
     } catch (error) {
       region.free();
       throw error;

@@ -36,6 +36,7 @@ export interface Kernels {
   dense(primal: number, u: number, y: number, out: number): void;
   factorize(n: number, table: number, count: number, r: number, work: number): void;
   bidiagonalize(krylov: number, k: number): void;
+  bidiagonalizeAll(lockstep: number): void;
   powerStep(krylov: number): void;
   combine(n: number, table: number, k: number, coefficients: number, to: number): void;
   dot(n: number, x: number, y: number): number;

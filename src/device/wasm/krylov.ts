@@ -4,7 +4,17 @@ import type { KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { type Tensor, tensor } from "../../tensor.js";
 import { borrow, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { KRYLOV, panelSize, readField, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
+import {
+  KRYLOV,
+  panelSize,
+  readField,
+  readPanels,
+  structSize,
+  tileColumns,
+  writePanels,
+  writeStruct,
+} from "./layout.js";
+import type { Lockstep } from "./lockstep.js";
 
 export class WasmKrylovSpace implements KrylovSpace {
   readonly domainSize: number;
@@ -19,6 +29,7 @@ export class WasmKrylovSpace implements KrylovSpace {
   readonly #at: number;
   readonly #coefficients: number;
   readonly #release: () => void;
+  readonly #lockstep?: Lockstep;
   /** Addresses of the vectors, and of the tables that the kernels read them from. */
   readonly #vs: number[] = [];
   readonly #us: number[] = [];
@@ -34,6 +45,7 @@ export class WasmKrylovSpace implements KrylovSpace {
     options: KrylovOptions,
     readonly roundoff: number,
     release: () => void,
+    lockstep?: Lockstep,
   ) {
     const { heap } = region;
     this.#kernels = kernels;
@@ -41,6 +53,7 @@ export class WasmKrylovSpace implements KrylovSpace {
     this.#primal = primal;
     this.#transposed = options.transposed;
     this.#release = release;
+    this.#lockstep = lockstep;
     this.#domain = options.transposed ? shapes.outShape : shapes.inShape;
     this.#range = options.transposed ? shapes.inShape : shapes.outShape;
     this.domainSize = this.#domain[0] * this.#domain[1];
@@ -72,7 +85,8 @@ export class WasmKrylovSpace implements KrylovSpace {
 
   async bidiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
     this.#ensure(k + 1, k + 2);
-    this.#kernels.bidiagonalize(this.#at, k);
+    if (this.#lockstep) await this.#lockstep.step(this.#at, k, this.#transposed, this.#panels());
+    else this.#kernels.bidiagonalize(this.#at, k);
     return { alpha: this.#read(":alpha"), beta: this.#read(":beta") };
   }
 
@@ -115,6 +129,10 @@ export class WasmKrylovSpace implements KrylovSpace {
 
   #sizeOf(shape: number[]): number {
     return panelSize(this.#region.heap, shape[0], shape[1]);
+  }
+
+  #panels(): number {
+    return Math.ceil(this.#domain[0] / tileColumns(this.#region.heap));
   }
 
   #read(field: ":alpha" | ":beta"): number {

@@ -74,6 +74,8 @@ export const KRYLOV = [
   ":beta",
 ] as const;
 
+export const LOCKSTEP = ["spaces", "steps", "count", "panels", "from", "to", "channels", "outputs"] as const;
+
 const known = new Map<Fields, { size: number; of: Map<string, number> }>();
 
 function offsets(fields: Fields): { size: number; of: Map<string, number> } {

@@ -19,6 +19,7 @@ import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
 import { PRIMAL, panelSize, ROW, readField, readPanels, writePanels, writeStruct } from "./layout.js";
+import type { Lockstep } from "./lockstep.js";
 import { patternDirection, readProbabilities } from "./patterns.js";
 import type { ReducedLayer } from "./reducedLayer.js";
 import { gradientSpace, primalSpace, writeRotations } from "./space.js";
@@ -52,10 +53,19 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
   readonly #input: number;
   #entrySums?: Promise<EntrySums>;
   readonly #weights: SharedWeights;
+  readonly #lockstep?: Lockstep;
   #users = 1;
   #disposed = false;
 
-  constructor(kernels: Kernels, region: Region, spec: LayerSizes, weights: SharedWeights, input: Tensor) {
+  /** @param lockstep whose steps the solvers of this linearization take part in, until it is disposed of */
+  constructor(
+    kernels: Kernels,
+    region: Region,
+    spec: LayerSizes,
+    weights: SharedWeights,
+    input: Tensor,
+    lockstep?: Lockstep,
+  ) {
     super();
     const { heap } = region;
     const n = input.shape[0];
@@ -104,6 +114,8 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
     checkFinite("the layer's output (an overflow: scale x or the weights down)", this.output.data, this.outShape);
     // MATH 10.4: relative error ~ 1e-5 for |logit| < 100, |logit|·1e-7 beyond, in f32; 2⁻²⁹ of it in f64.
     this.#roundoff = Math.max(1e-5, maxScore * 1e-7) * (heap.word === 4 ? 1 : 2 ** -29);
+    this.#lockstep = lockstep;
+    lockstep?.join();
   }
 
   async jvp(u: TensorLike): Promise<Tensor> {
@@ -202,9 +214,9 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
     this.#users++;
     const region = new Region(this.#region.heap);
     try {
-      return new WasmKrylovSpace(this.#kernels, region, this.#primal, this, options, this.#roundoff, () =>
-        this.#free(),
-      );
+      const release = () => this.#free();
+      const lockstep = this.#lockstep;
+      return new WasmKrylovSpace(this.#kernels, region, this.#primal, this, options, this.#roundoff, release, lockstep);
     } catch (error) {
       region.free();
       this.#free();
@@ -220,7 +232,9 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
     this.#users++;
     try {
       const n = this.inShape[0];
-      return new WasmCore(this.#kernels, region, layer, this.#primal, n, this.#roundoff, () => this.#free());
+      const release = () => this.#free();
+      const lockstep = this.#lockstep;
+      return new WasmCore(this.#kernels, region, layer, this.#primal, n, this.#roundoff, release, lockstep);
     } catch (error) {
       region.free();
       this.#free();
@@ -253,6 +267,7 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#lockstep?.leave();
     this.#free();
   }
 
