@@ -1,9 +1,11 @@
-// `npm run bench:gpu`: WebGPU against WebAssembly in the same run: a linear map's GFLOP/s, one application of JᵀJ and
-// seconds to sigma of a GPT-2 layer (d = 768, 12 heads, causal), by n. In Node the GPU comes from test/runtimes; a
-// software adapter shows its ratio only, at small n, and says nothing about a real GPU.
+// `npm run bench:gpu`: matrix products on the GPU, then WebGPU against WebAssembly in the same run: one application of
+// JᵀJ and seconds to sigma of a GPT-2 layer (d = 768, 12 heads, causal), by n. In Node the GPU comes from test/runtimes.
+// A software adapter (`-- --software`) shows its ratio only, at small n, and says nothing about a real GPU; `-- --peak
+// GFLOPS` prints shares of a GPU's peak.
 import { existsSync } from "node:fs";
 import os from "node:os";
 import { createRuntime, localLipschitz } from "howsmooth";
+import { productSpeeds } from "./gpuProducts.mjs";
 import { applicationFlops, gaussianLayer, median, time } from "./layer.mjs";
 
 const PACKAGE = new URL("../test/runtimes/node_modules/webgpu/index.js", import.meta.url);
@@ -28,25 +30,24 @@ const sizes = software ? [16, 64] : [256, 1024, 2048, 4096, 8192];
 /** WebAssembly takes minutes beyond this. */
 const mostOnWasm = 1024;
 
-console.log("linear map 768 → 2304, upload and read-back included: GFLOP/s");
-console.log("     n     webgpu       wasm");
-for (const n of sizes) {
-  const { x, spec } = gaussianLayer({ d: 768, heads: 12, std: 0.02, mask: "causal", seed: 1, n });
-  const weight = { data: new Float32Array(768 * 2304), shape: [768, 2304] };
-  for (let at = 0; at < weight.data.length; at++) weight.data[at] = spec.query.weight.data[at % (768 * 768)];
-  const speeds = [];
-  for (const runtime of Object.values(runtimes)) {
-    const linear = runtime.linear({ weight });
-    const ms = await median(3, () => linear.forward(x));
-    speeds.push((2 * n * 768 * 2304) / ms / 1e6);
-    linear.dispose();
-  }
-  console.log(`${String(n).padStart(6)} ${speeds.map((speed) => speed.toFixed(2).padStart(10)).join(" ")}`);
+const peak = option("--peak");
+const shapes = sizes.flatMap((n) => [
+  [n, 2304, 768],
+  [n, 768, 768],
+]);
+const device = await adapter.requestDevice();
+console.log(`matrix products on the GPU: GFLOP/s by tiles of 64 and of 32${peak ? `, share of ${peak} GFLOP/s` : ""}`);
+for (const { shape, name, speeds } of await productSpeeds(device, shapes)) {
+  const share = peak ? `${((100 * Math.max(...Object.values(speeds))) / peak).toFixed(0).padStart(6)} %` : "";
+  const cells = [speeds[64], speeds[32]].map((speed) => speed.toFixed(2).padStart(10)).join(" ");
+  console.log(`${shape.padStart(24)} ${name.padEnd(5)} ${cells}${share}`);
 }
+device.destroy();
 
 console.log("\nlayer d = 768, 12 heads, causal");
 console.log("     n   device   JᵀJ ms   JᵀJ GFLOP/s   sigma: seconds   steps        sigma");
 for (const n of sizes) {
+  const applications = {};
   for (const [device, runtime] of Object.entries(runtimes)) {
     if (device === "wasm" && n > mostOnWasm) continue;
     const { spec, x } = gaussianLayer({ d: 768, heads: 12, std: 0.02, mask: "causal", seed: 1, n });
@@ -55,6 +56,7 @@ for (const n of sizes) {
     const space = await at.krylov({ transposed: false, maxSteps: 1 });
     await space.begin(Float64Array.from(x.data));
     const application = await median(3, () => space.iterate());
+    applications[device] = application;
     space.dispose();
     at.dispose();
     await localLipschitz(layer, x);
@@ -73,5 +75,15 @@ for (const n of sizes) {
     ];
     console.log(cells.join(" "));
   }
+  const { webgpu, wasm } = applications;
+  if (wasm)
+    console.log(
+      `${String(n).padStart(6)}    an application takes ${(webgpu / wasm).toPrecision(3)} × as long on WebGPU`,
+    );
 }
 for (const runtime of Object.values(runtimes)) runtime.dispose();
+
+function option(name) {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : Number(process.argv[at + 1]);
+}

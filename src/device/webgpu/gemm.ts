@@ -1,10 +1,11 @@
 // Matrix products, register-blocked: 64 invocations make a tile of C, 8 × 8 or, where that would leave a GPU idle,
-// 4 × 4 of it each, from slabs of 16 steps in workgroup memory. Sums run in the order of the steps.
+// 4 × 4 of it each, from slabs of both operands in workgroup memory. Sums run in the order of the steps.
 import type { Batch } from "./batch.js";
 import type { Kernel } from "./kernel.js";
 import type { View } from "./memory.js";
 
-const SLAB = 16;
+/** Numbers of an operand in workgroup memory. */
+const SLAB = 1024;
 const LARGE = 64;
 const SMALL = 32;
 /** Fewer workgroups than this do not fill a GPU, and smaller tiles are worth their more frequent reads. */
@@ -18,17 +19,18 @@ export function lines(count: number, line: (index: number) => string): string {
 /** How a matrix lies in memory: [width, depth], or [depth, width] with a row for every step of the sums. */
 type Order = "by width" | "by step";
 
-/** WGSL that reads a slab [SLAB, tile], zero beyond the matrix; neighbouring invocations read neighbouring numbers. */
+/** WGSL that reads a slab [steps, tile], zero beyond the matrix; neighbouring invocations read neighbouring numbers. */
 function readSlab(matrix: "a" | "b", order: Order, width: string, slab: string, tile: number): string {
   const vectors = tile / 4;
+  const steps = SLAB / tile;
   const [step, four] =
-    order === "by width" ? [`at % ${SLAB}u`, `at / ${SLAB}u`] : [`at / ${vectors}u`, `at % ${vectors}u`];
+    order === "by width" ? [`at % ${steps}u`, `at / ${steps}u`] : [`at / ${vectors}u`, `at % ${vectors}u`];
   const entry = (e: number) => {
     const at = order === "by width" ? `(j + ${e}u) * size.depth + k` : `k * ${width} + j + ${e}u`;
     return `select(0.0, ${matrix}[${at}], inside && j + ${e}u < ${width})`;
   };
   return `
-    for (var at = lane; at < ${SLAB * vectors}u; at += 64u) {
+    for (var at = lane; at < ${SLAB / 4}u; at += 64u) {
       let k = first + ${step};
       let j = ${matrix === "a" ? "row" : "column"} + 4u * (${four});
       let inside = k < size.depth;
@@ -40,6 +42,7 @@ function readSlab(matrix: "a" | "b", order: Order, width: string, slab: string, 
 function gemm(name: string, left: Order, right: Order, tile: number): Kernel {
   const fours = tile / 32;
   const vectors = tile / 4;
+  const steps = SLAB / tile;
   const parts = Array.from({ length: fours }, (_, index) => index);
   const sums = parts.flatMap((i) =>
     [0, 1, 2, 3].flatMap((r) => parts.map((j) => ({ i, r, j, sum: `sum${i}${r}${j}` }))),
@@ -50,8 +53,8 @@ function gemm(name: string, left: Order, right: Order, tile: number): Kernel {
     sizes: ["rows", "columns", "depth", "biased"],
     lanes: 64,
     code: `
-var<workgroup> left: array<vec4f, ${SLAB * vectors}>;
-var<workgroup> right: array<vec4f, ${SLAB * vectors}>;
+var<workgroup> left: array<vec4f, ${SLAB / 4}>;
+var<workgroup> right: array<vec4f, ${SLAB / 4}>;
 
 fn store(i: u32, j: u32, sum: f32) {
   if (i < size.rows && j < size.columns) {
@@ -64,11 +67,11 @@ fn kernel(group: vec3u, lane: u32) {
   let ty = lane / 8u;
   let tx = lane % 8u;
 ${sums.map(({ sum }) => `  var ${sum} = vec4f(0.0);`).join("\n")}
-  for (var first = 0u; first < size.depth; first += ${SLAB}u) {
+  for (var first = 0u; first < size.depth; first += ${steps}u) {
 ${readSlab("a", left, "size.rows", "left", tile)}
 ${readSlab("b", right, "size.columns", "right", tile)}
     workgroupBarrier();
-    for (var k = 0u; k < ${SLAB}u; k++) {
+    for (var k = 0u; k < ${steps}u; k++) {
 ${parts.map((p) => `      let a${p} = left[k * ${vectors}u + ty + ${8 * p}u];`).join("\n")}
 ${parts.map((p) => `      let b${p} = right[k * ${vectors}u + tx + ${8 * p}u];`).join("\n")}
 ${sums.map(({ i, r, j, sum }) => `      ${sum} += a${i}[${r}] * b${j};`).join("\n")}

@@ -107,10 +107,8 @@ ${operands.map(addWeighted).join("\n")}
   }
   if (lane < 32u) { rowSums[lane] = rowSum; }
   workgroupBarrier();
-  var sums = array<vec4f, 8>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
-  for (var at = 0u; at < 32u; at++) {
-    let r = 4u * ty + at / 8u;
-    store(row + r, firstColumn + 8u * tx + at % 8u, sums[at / 4u][at % 4u], rowSums[r], group.z);
+  for (var e = 0u; e < 4u; e++) {
+${lines(8, (at) => `    store(row + 4u * ty + ${at >> 1}u, firstColumn + 4u * tx + ${32 * (at & 1)}u + e, sum${at}[e], rowSums[4u * ty + ${at >> 1}u], group.z);`)}
   }
 }`,
   };
@@ -129,8 +127,7 @@ export function loaders(matrices: readonly Matrix[]): string {
   const functions = [...new Set(matrices)].map(
     (matrix) => `
 fn ${matrix}(row: u32, c: u32, head: u32) -> f32 {
-  if (row < size.n && c < ${MATRICES[matrix].width}) { return ${MATRICES[matrix].at}; }
-  return 0.0;
+  return select(0.0, ${MATRICES[matrix].at}, row < size.n && c < ${MATRICES[matrix].width});
 }`,
   );
   return `
@@ -149,6 +146,10 @@ export function scores(products: readonly Product[], rows: "query" | "key"): str
   return `
 ${tiles.map((s) => lines(4, (r) => `      var score${s}${r} = vec4f(0.0);`)).join("\n")}
 ${products.map((product) => addProduct(product, rows)).join("\n")}`;
+}
+
+function fourOf(entry: (e: number) => string): string {
+  return [0, 1, 2, 3].map(entry).join(", ");
 }
 
 /** WGSL of what a tile of scores is to be multiplied with, after its parts are added up. */
@@ -173,11 +174,7 @@ function addProduct({ of, and, as = "inner", into }: Product, rows: "query" | "k
           let c = first + at % ${depth}u;
           let offset = at / ${depth}u * 4u;
           let to = at % ${depth}u * 8u + at / ${depth}u;
-${parts.map((_, part) => `          var four${part} = vec4f(0.0);`).join("\n")}
-          for (var e = 0u; e < 4u; e++) {
-${parts.map((matrix, part) => `            four${part}[e] = ${matrix}(${part % 2 ? "column" : "row"} + offset + e, c, head);`).join("\n")}
-          }
-${parts.map((_, part) => `          slab[${part * size}u + to] = four${part};`).join("\n")}
+${parts.map((matrix, part) => `          slab[${part * size}u + to] = vec4f(${fourOf((e) => `${matrix}(${part % 2 ? "column" : "row"} + offset + ${e}u, c, head)`)});`).join("\n")}
         }
         workgroupBarrier();
         for (var c = 0u; c < ${depth}u; c++) {
@@ -208,22 +205,21 @@ ${weights.map((_, w) => `        weight${w}[(4u * tx + e) * 8u + ty] = w${w};`).
       }`;
 }
 
-/** Adds the weights times a matrix to the sums of rows 4·ty… and columns 8·tx…, 16 rows of the matrix at a time. */
+/** Adds the weights times a matrix to the sums of rows 4·ty… and columns 4·tx… and 32 + 4·tx…, 16 of its rows at a time. */
 function addWeighted(matrix: Matrix, w: number): string {
   return `
       for (var half = 0u; half < 32u; half += 16u) {
         for (var part = 0u; part < 4u; part++) {
           let at = lane + 64u * part;
           let c = firstColumn + at % 16u * 4u;
-          var entries = vec4f(0.0);
-          for (var e = 0u; e < 4u; e++) { entries[e] = ${matrix}(column + half + at / 16u, c + e, head); }
-          slab[at] = entries;
+          let j = column + half + at / 16u;
+          slab[at] = vec4f(${fourOf((e) => `${matrix}(j, c + ${e}u, head)`)});
         }
         workgroupBarrier();
         for (var e = 0u; e < 16u; e++) {
           let a = weight${w}[(half + e) * 8u + ty];
-          let b0 = slab[e * 16u + 2u * tx];
-          let b1 = slab[e * 16u + 2u * tx + 1u];
+          let b0 = slab[e * 16u + tx];
+          let b1 = slab[e * 16u + tx + 8u];
 ${lines(8, (at) => `          sum${at} += a[${at >> 1}] * b${at & 1};`)}
         }
         workgroupBarrier();

@@ -1,7 +1,7 @@
 // The matrix product kernels alone, on ragged shapes, against sums in doubles.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Gemm, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "../../../src/device/webgpu/gemm.js";
+import { type Gemm, gemmFor, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "../../../src/device/webgpu/gemm.js";
 import type { Gpu } from "../../../src/device/webgpu/gpu.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
 import { Random } from "../../../src/random.js";
@@ -26,7 +26,6 @@ describe.skipIf(!onWebGpu)("matrix products on WebGPU (npm run test:webgpu)", ()
   beforeAll(async () => {
     runtime = (await webgpuRuntime()) as WebGpuRuntime;
     gpu = runtime.gpu;
-    await gpu.prepare(products.flatMap(([, { large, small }]) => [large, small]));
   });
   afterAll(() => runtime.dispose());
 
@@ -51,6 +50,7 @@ describe.skipIf(!onWebGpu)("matrix products on WebGPU (npm run test:webgpu)", ()
     };
     const added = biased ? region.upload(bias, "bias") : undefined;
     const shape = { rows, columns, depth };
+    await gpu.prepare([gemmFor(gemm, rows, columns)]);
     const [got] = await gpu.run((batch) => multiply(batch, gemm, shape, { ...views, bias: added }), [views.c], region);
     region.free();
     return relativeError(got, want);
