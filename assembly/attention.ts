@@ -5,10 +5,10 @@
 // tiles that the mask rules out are neither computed nor stored. The scale is folded into the query weights, but for
 // l2 attention (l2.ts), whose queries and keys must be comparable.
 import { centre, distanceTiles, markQueries } from "./l2";
-import { exp } from "./math";
 import { multiply, stripTile } from "./gemm";
 import { channelPanels, channelStrips, tokenStrips } from "./packing";
-import { LANES, MR, NR, ROW, splat, WORD } from "./simd";
+import { MR, NR, ROW, WORD } from "./simd";
+import { softmaxPanel } from "./softmax";
 
 /** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
 @unmanaged export class Layer {
@@ -36,7 +36,7 @@ export const L2: i32 = 1;
 
 /** A mask's tiles: 0 ruled out, 1 partly allowed, 2 wholly allowed. */
 export const RULED_OUT: u8 = 0;
-const WHOLE: u8 = 2;
+export const WHOLE: u8 = 2;
 
 /**
  * A layer at one input of n tokens. Queries are taken in groups of `groupPanels` panels; group g keeps its
@@ -290,105 +290,6 @@ function addRun(m: i32, count: i32, a: usize, keys: i32, b: usize, c: usize): vo
     c += <usize>MR * ROW;
   }
   if (row < m) multiply(m - row, NR, count, a, b, 0, c, ROW, 0, true);
-}
-
-/** Masks and normalises the scores of one panel in place; returns the largest |score| that was attended to. */
-function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): f64 {
-  const lo0 = v128.load(s.lo + <usize>panel * ROW), lo1 = v128.load(s.lo + <usize>panel * ROW, 16);
-  const hi0 = v128.load(s.hi + <usize>panel * ROW), hi1 = v128.load(s.hi + <usize>panel * ROW, 16);
-  const least = splat(-Infinity as Real);
-  const zero = splat(0);
-  let max0 = least, max1 = least, big0 = zero, big1 = zero;
-  for (let strip = s0; strip < s1; strip++) {
-    const kind = tileAt(s, panel, strip);
-    if (kind == RULED_OUT) continue;
-    for (let j = strip * MR; j < strip * MR + MR; j++) {
-      const row = at + <usize>(j - s0 * MR) * ROW;
-      let x0 = v128.load(row), x1 = v128.load(row, 16);
-      if (kind != WHOLE) {
-        const key = splat(<Real>j);
-        let m0 = v128.and(v128.ge<Real>(key, lo0), v128.lt<Real>(key, hi0));
-        let m1 = v128.and(v128.ge<Real>(key, lo1), v128.lt<Real>(key, hi1));
-        if (s.allowed && j < s.n) {
-          m0 = v128.and(m0, allowedLanes(s, panel * NR, j));
-          m1 = v128.and(m1, allowedLanes(s, panel * NR + LANES, j));
-        }
-        x0 = v128.bitselect(x0, least, m0);
-        x1 = v128.bitselect(x1, least, m1);
-        v128.store(row, x0);
-        v128.store(row, x1, 16);
-        big0 = v128.max<Real>(big0, v128.and(m0, v128.abs<Real>(x0)));
-        big1 = v128.max<Real>(big1, v128.and(m1, v128.abs<Real>(x1)));
-      } else {
-        big0 = v128.max<Real>(big0, v128.abs<Real>(x0));
-        big1 = v128.max<Real>(big1, v128.abs<Real>(x1));
-      }
-      max0 = v128.max<Real>(max0, x0);
-      max1 = v128.max<Real>(max1, x1);
-    }
-  }
-  // A column without an allowed key keeps the maximum −∞; 0 in its place makes all its entries exact zeros below.
-  max0 = v128.bitselect(zero, max0, v128.eq<Real>(max0, least));
-  max1 = v128.bitselect(zero, max1, v128.eq<Real>(max1, least));
-  let sum0 = zero, sum1 = zero;
-  for (let strip = s0; strip < s1; strip++) {
-    if (tileAt(s, panel, strip) == RULED_OUT) continue;
-    let part0 = zero, part1 = zero;
-    let row = at + <usize>((strip - s0) * MR) * ROW;
-    for (let r = 0; r < MR; r++) {
-      const x0 = v128.load(row), x1 = v128.load(row, 16);
-      const e0 = v128.andnot(exp(v128.sub<Real>(x0, max0)), v128.eq<Real>(x0, least));
-      const e1 = v128.andnot(exp(v128.sub<Real>(x1, max1)), v128.eq<Real>(x1, least));
-      v128.store(row, e0);
-      v128.store(row, e1, 16);
-      part0 = v128.add<Real>(part0, e0);
-      part1 = v128.add<Real>(part1, e1);
-      row += ROW;
-    }
-    sum0 = v128.add<Real>(sum0, part0);
-    sum1 = v128.add<Real>(sum1, part1);
-  }
-  const one = splat(1);
-  sum0 = v128.div<Real>(one, v128.bitselect(one, sum0, v128.eq<Real>(sum0, zero)));
-  sum1 = v128.div<Real>(one, v128.bitselect(one, sum1, v128.eq<Real>(sum1, zero)));
-  for (let strip = s0; strip < s1; strip++) {
-    let row = at + <usize>((strip - s0) * MR) * ROW;
-    if (tileAt(s, panel, strip) == RULED_OUT) {
-      memory.fill(row, 0, <usize>MR * ROW);
-      continue;
-    }
-    for (let r = 0; r < MR; r++) {
-      v128.store(row, v128.mul<Real>(v128.load(row), sum0));
-      v128.store(row, v128.mul<Real>(v128.load(row, 16), sum1), 16);
-      row += ROW;
-    }
-  }
-  const big = v128.max<Real>(big0, big1);
-  let largest: f64 = 0;
-  if (sizeof<Real>() == 4) {
-    largest = max(
-      max(<f64>f32x4.extract_lane(big, 0), <f64>f32x4.extract_lane(big, 1)),
-      max(<f64>f32x4.extract_lane(big, 2), <f64>f32x4.extract_lane(big, 3)),
-    );
-  } else largest = max(f64x2.extract_lane(big, 0), f64x2.extract_lane(big, 1));
-  return largest;
-}
-
-/** The lanes of queries from `query` on that may attend to key j, by the mask's own bytes. */
-function allowedLanes(s: Primal, query: i32, j: i32): v128 {
-  let lanes = splat(0);
-  const at = s.allowed + <usize>j;
-  const n = s.n;
-  if (sizeof<Real>() == 4) {
-    if (query < n && load<u8>(at + <usize>query * n)) lanes = i32x4.replace_lane(lanes, 0, -1);
-    if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i32x4.replace_lane(lanes, 1, -1);
-    if (query + 2 < n && load<u8>(at + <usize>(query + 2) * n)) lanes = i32x4.replace_lane(lanes, 2, -1);
-    if (query + 3 < n && load<u8>(at + <usize>(query + 3) * n)) lanes = i32x4.replace_lane(lanes, 3, -1);
-  } else {
-    if (query < n && load<u8>(at + <usize>query * n)) lanes = i64x2.replace_lane(lanes, 0, -1);
-    if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i64x2.replace_lane(lanes, 1, -1);
-  }
-  return lanes;
 }
 
 /** Scores, mask and softmax of one group; returns the largest |score| that was attended to. */

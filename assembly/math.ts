@@ -8,50 +8,71 @@ export function exp(x: v128): v128 {
   return sizeof<Real>() == 4 ? expF32(x) : expF64(x);
 }
 
+// Constants are kept in memory, where one load fills a register with them: V8 builds a literal anew at every use.
+const F32 = memory.data<f32>([
+  88.02969, -87.33654, // the range
+  1.4426950408889634, 12583039.0, // 1/ln2, and 1.5·2^23 + bias: adding it leaves an exponent's bits lowest
+  -0.693359375, 2.12194440e-4, // −ln2 in two parts
+  1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0,
+]);
+const F64 = memory.data<f64>([
+  709.0895657128241, -708.3964185322641,
+  1.4426950408889634, 6755399441056767.0, // 1.5·2^52 + bias
+  -6.93147180369123816490e-1, -1.90821492927058770002e-10,
+  1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0,
+  1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0,
+]);
+
+// @ts-ignore: decorator
+@inline
+function c32(index: i32): v128 {
+  return v128.load_splat<f32>(F32 + (<usize>index << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+function c64(index: i32): v128 {
+  return v128.load_splat<f64>(F64 + (<usize>index << 3));
+}
+
 // @ts-ignore: decorator
 @inline
 function expF32(x: v128): v128 {
-  const magic = f32x4.splat(12582912.0); // 1.5·2^23: adding it rounds to an integer kept in the low bits
-  x = f32x4.pmax(f32x4.pmin(x, f32x4.splat(88.02969)), f32x4.splat(-87.33654));
-  const t = f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), magic);
-  const n = f32x4.sub(t, magic);
-  let r = madd32(n, f32x4.splat(-0.693359375), x);
-  r = madd32(n, f32x4.splat(2.12194440e-4), r);
-  let p = f32x4.splat(1.0 / 5040.0);
-  p = madd32(p, r, f32x4.splat(1.0 / 720.0));
-  p = madd32(p, r, f32x4.splat(1.0 / 120.0));
-  p = madd32(p, r, f32x4.splat(1.0 / 24.0));
-  p = madd32(p, r, f32x4.splat(1.0 / 6.0));
-  p = madd32(p, r, f32x4.splat(0.5));
-  p = madd32(p, r, f32x4.splat(1.0));
-  p = madd32(p, r, f32x4.splat(1.0));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(t, i32x4.splat(127)), 23));
+  x = f32x4.pmax(f32x4.pmin(x, c32(0)), c32(1));
+  const t = f32x4.add(f32x4.mul(x, c32(2)), c32(3));
+  const n = f32x4.sub(t, c32(3));
+  const r = madd32(n, c32(5), madd32(n, c32(4), x));
+  let p = madd32(c32(6), r, c32(7));
+  p = madd32(p, r, c32(8));
+  p = madd32(p, r, c32(9));
+  p = madd32(p, r, c32(10));
+  p = madd32(p, r, c32(11));
+  p = madd32(p, r, c32(12));
+  p = madd32(p, r, c32(13));
+  return f32x4.mul(p, i32x4.shl(t, 23));
 }
 
 // @ts-ignore: decorator
 @inline
 function expF64(x: v128): v128 {
-  const magic = f64x2.splat(6755399441055744.0); // 1.5·2^52
-  x = f64x2.pmax(f64x2.pmin(x, f64x2.splat(709.0895657128241)), f64x2.splat(-708.3964185322641));
-  const t = f64x2.add(f64x2.mul(x, f64x2.splat(1.4426950408889634)), magic);
-  const n = f64x2.sub(t, magic);
-  let r = madd64(n, f64x2.splat(-6.93147180369123816490e-1), x);
-  r = madd64(n, f64x2.splat(-1.90821492927058770002e-10), r);
-  let p = f64x2.splat(1.0 / 6227020800.0);
-  p = madd64(p, r, f64x2.splat(1.0 / 479001600.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 39916800.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 3628800.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 362880.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 40320.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 5040.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 720.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 120.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 24.0));
-  p = madd64(p, r, f64x2.splat(1.0 / 6.0));
-  p = madd64(p, r, f64x2.splat(0.5));
-  p = madd64(p, r, f64x2.splat(1.0));
-  p = madd64(p, r, f64x2.splat(1.0));
-  return f64x2.mul(p, i64x2.shl(i64x2.add(t, i64x2.splat(1023)), 52));
+  x = f64x2.pmax(f64x2.pmin(x, c64(0)), c64(1));
+  const t = f64x2.add(f64x2.mul(x, c64(2)), c64(3));
+  const n = f64x2.sub(t, c64(3));
+  const r = madd64(n, c64(5), madd64(n, c64(4), x));
+  let p = madd64(c64(6), r, c64(7));
+  p = madd64(p, r, c64(8));
+  p = madd64(p, r, c64(9));
+  p = madd64(p, r, c64(10));
+  p = madd64(p, r, c64(11));
+  p = madd64(p, r, c64(12));
+  p = madd64(p, r, c64(13));
+  p = madd64(p, r, c64(14));
+  p = madd64(p, r, c64(15));
+  p = madd64(p, r, c64(16));
+  p = madd64(p, r, c64(17));
+  p = madd64(p, r, c64(18));
+  p = madd64(p, r, c64(19));
+  return f64x2.mul(p, i64x2.shl(t, 52));
 }
 
 // @ts-ignore: decorator

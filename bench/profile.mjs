@@ -8,7 +8,7 @@ import { gaussianLayer } from "./layer.mjs";
 /** Which part of the work a kernel belongs to; what is not named here is JavaScript. */
 const parts = {
   products: ["multiply", "stripTile", "panelTile", "edgeTile", "scoreTiles", "addOverKeys", "addRun", "addOverQueries"],
-  softmax: ["softmaxPanel", "softmaxTangent", "makeProbabilities", "allowedLanes"],
+  softmax: ["softmaxPanel", "softmaxTangent", "makeProbabilities", "maskTile", "allowedLanes"],
   packing: [
     "tokenStrips",
     "channelStrips",

@@ -1,0 +1,118 @@
+// The masked softmax down the columns of a panel of scores, [key][NR queries] (MATH 1).
+import { Primal, RULED_OUT, tileAt, WHOLE } from "./attention";
+import { exp } from "./math";
+import { LANES, MR, NR, ROW, splat } from "./simd";
+
+/** Masks and normalises the scores of one panel in place; returns the largest |score| that was attended to. */
+export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): f64 {
+  const least = splat(-Infinity as Real);
+  const zero = splat(0);
+  let max0 = least, max1 = least, big0 = zero, big1 = zero;
+  for (let strip = s0; strip < s1; strip++) {
+    const kind = tileAt(s, panel, strip);
+    if (kind == RULED_OUT) continue;
+    let row = at + <usize>((strip - s0) * MR) * ROW;
+    const whole = kind == WHOLE;
+    if (!whole) big0 = larger(big0, maskTile(s, panel, strip, row));
+    for (const end = row + <usize>MR * ROW; row < end; row += ROW) {
+      const x0 = v128.load(row), x1 = v128.load(row, 16);
+      if (whole) {
+        big0 = larger(big0, v128.abs<Real>(x0));
+        big1 = larger(big1, v128.abs<Real>(x1));
+      }
+      max0 = v128.pmax<Real>(max0, x0);
+      max1 = v128.pmax<Real>(max1, x1);
+    }
+  }
+  // A column without an allowed key keeps the maximum −∞; 0 in its place makes all its entries exact zeros below.
+  max0 = v128.bitselect(zero, max0, v128.eq<Real>(max0, least));
+  max1 = v128.bitselect(zero, max1, v128.eq<Real>(max1, least));
+  let sum0 = zero, sum1 = zero;
+  for (let strip = s0; strip < s1; strip++) {
+    if (tileAt(s, panel, strip) == RULED_OUT) continue;
+    let part0 = zero, part1 = zero;
+    let row = at + <usize>((strip - s0) * MR) * ROW;
+    for (const end = row + <usize>MR * ROW; row < end; row += ROW) {
+      const x0 = v128.load(row), x1 = v128.load(row, 16);
+      const e0 = v128.andnot(exp(v128.sub<Real>(x0, max0)), v128.eq<Real>(x0, least));
+      const e1 = v128.andnot(exp(v128.sub<Real>(x1, max1)), v128.eq<Real>(x1, least));
+      v128.store(row, e0);
+      v128.store(row, e1, 16);
+      part0 = v128.add<Real>(part0, e0);
+      part1 = v128.add<Real>(part1, e1);
+    }
+    sum0 = v128.add<Real>(sum0, part0);
+    sum1 = v128.add<Real>(sum1, part1);
+  }
+  const one = splat(1);
+  sum0 = v128.div<Real>(one, v128.bitselect(one, sum0, v128.eq<Real>(sum0, zero)));
+  sum1 = v128.div<Real>(one, v128.bitselect(one, sum1, v128.eq<Real>(sum1, zero)));
+  for (let strip = s0; strip < s1; strip++) {
+    let row = at + <usize>((strip - s0) * MR) * ROW;
+    if (tileAt(s, panel, strip) == RULED_OUT) {
+      memory.fill(row, 0, <usize>MR * ROW);
+      continue;
+    }
+    for (const end = row + <usize>MR * ROW; row < end; row += ROW) {
+      v128.store(row, v128.mul<Real>(v128.load(row), sum0));
+      v128.store(row, v128.mul<Real>(v128.load(row, 16), sum1), 16);
+    }
+  }
+  return largestLane(larger(big0, big1));
+}
+
+/** Puts −∞ where a query may not attend to a key; returns the largest |scores| of those that may. */
+function maskTile(s: Primal, panel: i32, strip: i32, row: usize): v128 {
+  const lo0 = v128.load(s.lo + <usize>panel * ROW), lo1 = v128.load(s.lo + <usize>panel * ROW, 16);
+  const hi0 = v128.load(s.hi + <usize>panel * ROW), hi1 = v128.load(s.hi + <usize>panel * ROW, 16);
+  const least = splat(-Infinity as Real);
+  let big = splat(0);
+  for (let j = strip * MR; j < strip * MR + MR; j++) {
+    const key = splat(<Real>j);
+    let m0 = v128.and(v128.ge<Real>(key, lo0), v128.lt<Real>(key, hi0));
+    let m1 = v128.and(v128.ge<Real>(key, lo1), v128.lt<Real>(key, hi1));
+    if (s.allowed && j < s.n) {
+      m0 = v128.and(m0, allowedLanes(s, panel * NR, j));
+      m1 = v128.and(m1, allowedLanes(s, panel * NR + LANES, j));
+    }
+    const x0 = v128.load(row), x1 = v128.load(row, 16);
+    big = larger(big, v128.and(m0, v128.abs<Real>(x0)));
+    big = larger(big, v128.and(m1, v128.abs<Real>(x1)));
+    v128.store(row, v128.bitselect(x0, least, m0));
+    v128.store(row, v128.bitselect(x1, least, m1), 16);
+    row += ROW;
+  }
+  return big;
+}
+
+/** The larger of sizes ≥ 0, lane by lane, NaN above all: their bits are in order as integers. */
+// @ts-ignore: decorator
+@inline
+function larger(a: v128, b: v128): v128 {
+  return sizeof<Real>() == 4 ? i32x4.max_s(a, b) : v128.max<Real>(a, b);
+}
+
+function largestLane(x: v128): f64 {
+  if (sizeof<Real>() == 8) return max(f64x2.extract_lane(x, 0), f64x2.extract_lane(x, 1));
+  return max(
+    max(<f64>f32x4.extract_lane(x, 0), <f64>f32x4.extract_lane(x, 1)),
+    max(<f64>f32x4.extract_lane(x, 2), <f64>f32x4.extract_lane(x, 3)),
+  );
+}
+
+/** The lanes of queries from `query` on that may attend to key j, by the mask's own bytes. */
+function allowedLanes(s: Primal, query: i32, j: i32): v128 {
+  let lanes = splat(0);
+  const at = s.allowed + <usize>j;
+  const n = s.n;
+  if (sizeof<Real>() == 4) {
+    if (query < n && load<u8>(at + <usize>query * n)) lanes = i32x4.replace_lane(lanes, 0, -1);
+    if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i32x4.replace_lane(lanes, 1, -1);
+    if (query + 2 < n && load<u8>(at + <usize>(query + 2) * n)) lanes = i32x4.replace_lane(lanes, 2, -1);
+    if (query + 3 < n && load<u8>(at + <usize>(query + 3) * n)) lanes = i32x4.replace_lane(lanes, 3, -1);
+  } else {
+    if (query < n && load<u8>(at + <usize>query * n)) lanes = i64x2.replace_lane(lanes, 0, -1);
+    if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i64x2.replace_lane(lanes, 1, -1);
+  }
+  return lanes;
+}
