@@ -1,13 +1,13 @@
 // Norms, activations and linear maps against the oracle's pieces of a block (MATH 3, 12).
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/random.js";
-import type { Activation, Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/runtime.js";
 import { tensor } from "../../src/tensor.js";
+import oracle from "../oracle/fixtures.json" with { type: "json" };
 import { relativeError, tolerance } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";
 
-const { block_pieces: pieces } = JSON.parse(readFileSync(new URL("../oracle/fixtures.json", import.meta.url), "utf8"));
+const pieces = oracle.block_pieces;
 
 function matrix(rows: number[][]) {
   return tensor(Float64Array.from(rows.flat()), [rows.length, rows[0].length]);
@@ -40,8 +40,8 @@ describe.each(variants)("layers in $name", (variant) => {
     ["gelu", "gelu_erf"],
     ["gelu-tanh", "gelu_tanh"],
     ["silu", "silu"],
-  ])("%s agrees with the oracle", async (kind, key) => {
-    const got = await runtime.activate(kind as Activation, vector(pieces.t));
+  ] as const)("%s agrees with the oracle", async (kind, key) => {
+    const got = await runtime.activate(kind, vector(pieces.t));
     expect(relativeError(got.data, pieces[key])).toBeLessThan(limit);
   });
 

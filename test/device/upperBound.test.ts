@@ -7,7 +7,7 @@ import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";
 import { tolerance } from "./close.js";
-import { variantRuntime, variants } from "./variants.js";
+import { runs, variantRuntime, variants } from "./variants.js";
 
 describe.each(variants)("upperBound in $name", (variant) => {
   let runtime: Runtime;
@@ -56,7 +56,7 @@ describe.each(variants)("upperBound in $name", (variant) => {
           layer.dispose();
         },
       ),
-      { numRuns: variant.dtype === "f64" ? 150 : 40, seed: 12 },
+      { numRuns: runs(variant.dtype === "f64" ? 150 : 40, 25), seed: 12 },
     );
     // Layers of one token, among others, are bounded by their own norm: looser than that would be a bug.
     expect(tightest).toBeLessThan(1.001);

@@ -1,5 +1,4 @@
-// What the device tests run on: the four kernel binaries, or, by vitest.webgpu.config.ts, WebGPU.
-import { readFileSync } from "node:fs";
+// What the device tests run on: the four kernel binaries, or, by `npm run test:webgpu`, WebGPU.
 import { createRuntime } from "../../src/runtime.js";
 import { webgpuRuntime } from "./webgpuRuntime.js";
 
@@ -19,16 +18,13 @@ const wasm: Variant[] = (["f32", "f64"] as const).flatMap((dtype) =>
 
 export const variants: Variant[] = onWebGpu ? [{ name: "f32 WebGPU", dtype: "f32", simd: "none" }] : wasm;
 
-/** Runs of a property: a software GPU is slow. */
-export function runs(count: number): number {
-  return onWebGpu ? Math.min(count, 25) : count;
+/** Runs of a property; fewer on WebGPU, since a software GPU is slow. */
+export function runs(count: number, onSoftware = 12): number {
+  return onWebGpu ? Math.min(count, onSoftware) : count;
 }
 
-export function kernelBytes(dtype: Dtype, simd: "simd" | "relaxed"): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL(`../../build/kernels/${dtype}-${simd}.wasm`, import.meta.url)));
-}
-
-export function variantRuntime({ dtype, simd }: Variant) {
+export async function variantRuntime({ dtype, simd }: Variant) {
   if (simd === "none") return webgpuRuntime();
+  const { kernelBytes } = await import("./kernelBytes.js");
   return createRuntime({ device: "wasm", dtype, kernels: kernelBytes(dtype, simd) });
 }

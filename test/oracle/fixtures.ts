@@ -1,7 +1,7 @@
 // The oracle's fixtures (MATH 12) as layers in the terms of the public API.
-import { readFileSync } from "node:fs";
 import type { AttentionSpec } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/tensor.js";
+import stored from "./fixtures.json" with { type: "json" };
 
 export interface Fixture {
   name: string;
@@ -74,8 +74,7 @@ interface StoredCase {
 
 /** All attention layers of the oracle, dot-product and l2. */
 export function loadFixtures(): Fixture[] {
-  const text = readFileSync(new URL("./fixtures.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { cases: StoredCase[] }).cases.map(fixture);
+  return (stored as unknown as { cases: StoredCase[] }).cases.map(fixture);
 }
 
 function fixture({ name, n, d_in: dIn, d_out: dOut, layer, X, U, G, expected }: StoredCase): Fixture {

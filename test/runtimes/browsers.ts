@@ -22,8 +22,12 @@ export const chromiumArguments = [
   ...["--disable-component-update", "--disable-sync", "--enable-unsafe-webgpu"],
 ];
 
+export function launchChromium() {
+  return playwright.launch({ executablePath: chromium.path, args: chromiumArguments });
+}
+
 export async function openChromium(): Promise<Browser> {
-  const browser = await playwright.launch({ executablePath: chromium.path, args: chromiumArguments });
+  const browser = await launchChromium();
   return {
     version: browser.version(),
     async outcome(url) {

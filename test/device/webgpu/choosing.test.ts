@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { DeviceError } from "../../../src/errors.js";
 import { createRuntime, type RuntimeOptions } from "../../../src/runtime.js";
-import { onWebGpu } from "../variants.js";
-import { adapter, gpuObject } from "../webgpuRuntime.js";
+import { gpuObject } from "../gpuObject.js";
+import { adapter } from "../webgpuRuntime.js";
+import { replaced } from "./replaced.js";
 
 const none = { requestAdapter: async () => null };
 
@@ -18,13 +19,22 @@ describe("without a GPU", () => {
   it.each<[string, RuntimeOptions, RegExp]>([
     ["f64", { dtype: "f64" }, /WebGPU has no f64/],
     ["no adapter", { gpu: none }, /WebGPU finds no adapter here/],
-    ["no navigator.gpu", {}, /this JavaScript runtime has no navigator\.gpu/],
   ])("%s: auto takes WASM and says why, webgpu rejects", async (_, options, message) => {
     expect(await reasonFor(options)).toMatch(message);
     const wanted = createRuntime({ ...options, device: "webgpu" });
     await expect(wanted).rejects.toThrow(DeviceError);
     await expect(createRuntime({ ...options, device: "webgpu" })).rejects.toThrow(message);
     await expect(createRuntime({ ...options, device: "webgpu" })).rejects.toThrow(/use device "wasm" or "auto"/);
+  });
+
+  it("no navigator.gpu: auto takes WASM and says where to get one", async () => {
+    const putBack = replaced(globalThis, "navigator", {});
+    try {
+      expect(await reasonFor({})).toMatch(/this JavaScript runtime has no navigator\.gpu .*webgpu package/);
+      await expect(createRuntime({ device: "webgpu" })).rejects.toThrow(/no navigator\.gpu/);
+    } finally {
+      putBack();
+    }
   });
 
   it("an adapter of too small limits, or that gives no device, is refused by name", async () => {
@@ -56,7 +66,7 @@ describe("without a GPU", () => {
   });
 });
 
-describe.skipIf(!onWebGpu)("with an adapter (npm run test:webgpu)", () => {
+describe("with an adapter", () => {
   it("a software one is taken only where it is allowed", async () => {
     const gpu = await gpuObject();
     if (!(await adapter()).info?.isFallbackAdapter) return;

@@ -9,7 +9,6 @@ import { Random } from "../../../src/random.js";
 import { createRuntime } from "../../../src/runtime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { type Tensor, tensor } from "../../../src/tensor.js";
-import { onWebGpu } from "../variants.js";
 import { webgpuRuntime } from "../webgpuRuntime.js";
 
 const random = new Random(4);
@@ -41,7 +40,7 @@ describe("what is quickly done on the CPU", () => {
   });
 });
 
-describe.skipIf(!onWebGpu)("the lower end on WebGPU (npm run test:webgpu)", () => {
+describe("the lower end on WebGPU", () => {
   afterEach(() => vi.restoreAllMocks());
 
   it.each(specs)("is that of the f64 runtime at the same vector: %s", async (_, spec) => {

@@ -1,16 +1,17 @@
-// What becomes of calls and buffers when a device is lost, refuses work or memory, or is somebody else's.
+// What becomes of calls, buffers and the device itself when a device is lost, or is somebody else's.
 import { describe, expect, it } from "vitest";
-import type { GPUBufferLike, GPUDeviceLike } from "../../../src/device/webgpu/api.js";
+import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
-import { DeviceError, OutOfMemoryError } from "../../../src/errors.js";
+import { DeviceError } from "../../../src/errors.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
 import { Random } from "../../../src/random.js";
 import { createRuntime } from "../../../src/runtime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { tensor } from "../../../src/tensor.js";
 import { loadFixtures } from "../../oracle/fixtures.js";
-import { onWebGpu } from "../variants.js";
-import { adapter, webgpuRuntime } from "../webgpuRuntime.js";
+import { adapter, sharedDevice, webgpuRuntime } from "../webgpuRuntime.js";
+import { watchBuffers } from "./buffers.js";
+import { replaced } from "./replaced.js";
 
 const weight = tensor(new Random(1).fillGaussian(new Float32Array(12), 1), [3, 4]);
 const x = tensor(new Random(2).fillGaussian(new Float32Array(6), 1), [2, 3]);
@@ -19,25 +20,18 @@ async function ownDevice(): Promise<GPUDeviceLike> {
   return (await adapter()).requestDevice();
 }
 
-/** A device of its own, and how many of its buffers are not destroyed. */
-async function countedDevice() {
-  const device = await ownDevice();
-  const alive = new Set<GPUBufferLike>();
-  const create = device.createBuffer.bind(device);
-  device.createBuffer = (descriptor) => {
-    const buffer = create(descriptor);
-    const destroy = buffer.destroy.bind(buffer);
-    buffer.destroy = () => {
-      alive.delete(buffer);
-      destroy();
-    };
-    alive.add(buffer);
-    return buffer;
+/** Counts the calls of device.destroy, and lets them through. */
+function countEnds(device: GPUDeviceLike) {
+  const ends = { count: 0 };
+  const destroy = device.destroy.bind(device);
+  device.destroy = () => {
+    ends.count++;
+    destroy();
   };
-  return { device, alive };
+  return ends;
 }
 
-describe.skipIf(!onWebGpu)("a WebGPU device (npm run test:webgpu)", () => {
+describe("a WebGPU device", () => {
   it("that is lost rejects the pending call and later ones, and another runtime can be made", async () => {
     const device = await ownDevice();
     const runtime = await createRuntime({ device: "webgpu", gpuDevice: device });
@@ -56,7 +50,9 @@ describe.skipIf(!onWebGpu)("a WebGPU device (npm run test:webgpu)", () => {
   });
 
   it("of the caller's outlives the runtime, which destroys every buffer that it made", async () => {
-    const { device, alive } = await countedDevice();
+    const device = await ownDevice();
+    const { alive } = watchBuffers(device);
+    const ends = countEnds(device);
     const runtime = (await createRuntime({ device: "webgpu", gpuDevice: device })) as WebGpuRuntime;
     const linear = runtime.linear({ weight });
     const first = await linear.forward(x);
@@ -72,7 +68,48 @@ describe.skipIf(!onWebGpu)("a WebGPU device (npm run test:webgpu)", () => {
     const second = await createRuntime({ device: "webgpu", gpuDevice: device });
     expect(await second.linear({ weight }).forward(x)).toEqual(first);
     second.dispose();
+    expect(ends.count).toBe(0);
     device.destroy();
+  });
+
+  it("of the runtime's own ends with it", async () => {
+    const found = await adapter();
+    const made: { count: number }[] = [];
+    const requestDevice = async (descriptor?: object) => {
+      const device = await found.requestDevice(descriptor);
+      made.push(countEnds(device));
+      return device;
+    };
+    const gpu = { requestAdapter: async () => ({ info: found.info, limits: found.limits, requestDevice }) };
+    const runtime = await createRuntime({ device: "webgpu", gpu, allowSoftware: true });
+    expect(made).toEqual([{ count: 0 }]);
+    runtime.dispose();
+    expect(made).toEqual([{ count: 1 }]);
+  });
+
+  it("that is lost while sigma is measured rejects the measurement", async () => {
+    // The loss is told by the device's promise, as WebGPU tells it, and the device that the tests share lives on.
+    const device = await sharedDevice();
+    let lose = (_: { reason: string; message: string }) => {};
+    const lost = new Promise((resolve) => {
+      lose = resolve;
+    });
+    const putBack = replaced(device, "lost", lost);
+    const runtime = await webgpuRuntime();
+    putBack();
+    const { spec, x: input } = loadFixtures()[1];
+    let steps = 0;
+    const onProgress = () => {
+      if (++steps === 3) lose({ reason: "unknown", message: "the driver was reset" });
+    };
+    const endless = { rtol: 0, method: "power", maxSteps: 1e9, onProgress } as const;
+    const measured = localLipschitz(runtime.attention(spec), input, endless);
+    await expect(measured).rejects.toThrow(DeviceError);
+    await expect(measured).rejects.toThrow(/the WebGPU device was lost: the driver was reset; make a new runtime/);
+    runtime.dispose();
+    const again = await webgpuRuntime();
+    expect((await localLipschitz(again.attention(spec), input)).sigma).toBeGreaterThan(0);
+    again.dispose();
   });
 
   it("gives back what layers and linearizations held, in any order", async () => {
@@ -90,60 +127,5 @@ describe.skipIf(!onWebGpu)("a WebGPU device (npm run test:webgpu)", () => {
     await expect(at.jvp(input)).rejects.toThrow(/disposed/);
     runtime.dispose();
     expect(runtime.gpu.memory.used).toBe(0);
-  });
-
-  it("that refuses work rejects that call alone", async () => {
-    const runtime = (await webgpuRuntime()) as WebGpuRuntime;
-    const region = runtime.gpu.region();
-    const small = region.words(4, "a small buffer");
-    const beyond = { ...small, offset: 1024 };
-    await expect(runtime.gpu.run((batch) => batch.copy(small, beyond), [small])).rejects.toThrow(
-      /WebGPU (refused the work|could not give results)/,
-    );
-    const linear = runtime.linear({ weight });
-    expect((await linear.forward(x)).shape).toEqual([2, 4]);
-    runtime.dispose();
-  });
-
-  it("that has no room for a buffer says which, and the runtime goes on", async () => {
-    const device = await ownDevice();
-    const runtime = await createRuntime({ device: "webgpu", gpuDevice: device });
-    const pop = device.popErrorScope.bind(device);
-    device.popErrorScope = async () => {
-      await pop();
-      return { message: "no room" };
-    };
-    const refused = runtime.linear({ weight });
-    device.popErrorScope = pop;
-    await expect(refused.forward(x)).rejects.toThrow(OutOfMemoryError);
-    await expect(refused.forward(x)).rejects.toThrow(
-      /out of memory: the weights needs .* \(the GPU refuses: no room\)/,
-    );
-    expect((await runtime.linear({ weight }).forward(x)).shape).toEqual([2, 4]);
-    runtime.dispose();
-    device.destroy();
-  });
-
-  it("keeps to memoryLimit, and gives back what was taken", async () => {
-    const { spec, x: input } = loadFixtures()[1];
-    const runtime = (await webgpuRuntime({ memoryLimit: 60_000 })) as WebGpuRuntime;
-    const layer = runtime.attention({ ...spec, mask: "causal" });
-    const before = runtime.gpu.memory.used;
-    const long = tensor(new Float64Array(400 * input.shape[1]), [400, input.shape[1]]);
-    await expect(layer.linearize(long)).rejects.toThrow(/out of memory: .* the limit is 60000 bytes/);
-    expect(runtime.gpu.memory.used).toBe(before);
-    runtime.dispose();
-  });
-
-  it("is usable after an abort", async () => {
-    const runtime = await webgpuRuntime();
-    const { spec, x: input } = loadFixtures()[1];
-    const layer = runtime.attention(spec);
-    const controller = new AbortController();
-    const stop = () => controller.abort(new Error("enough"));
-    const endless = { rtol: 0, method: "power", maxSteps: 1e9, signal: controller.signal, onProgress: stop } as const;
-    await expect(localLipschitz(layer, input, endless)).rejects.toThrow("enough");
-    expect((await localLipschitz(layer, input)).sigma).toBeGreaterThan(0);
-    runtime.dispose();
   });
 });

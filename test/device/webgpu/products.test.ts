@@ -6,7 +6,6 @@ import type { Gpu } from "../../../src/device/webgpu/gpu.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
 import { Random } from "../../../src/random.js";
 import { relativeError, tolerance } from "../close.js";
-import { onWebGpu } from "../variants.js";
 import { webgpuRuntime } from "../webgpuRuntime.js";
 
 interface Shape {
@@ -20,7 +19,7 @@ const products: [string, Gemm, boolean][] = [
   ["A·Bᵀ", MULTIPLY_TRANSPOSED, true],
 ];
 
-describe.skipIf(!onWebGpu)("matrix products on WebGPU (npm run test:webgpu)", () => {
+describe("matrix products on WebGPU", () => {
   let runtime: WebGpuRuntime;
   let gpu: Gpu;
   beforeAll(async () => {

@@ -5,7 +5,6 @@ import type { WebGpuLinearization } from "../../../src/device/webgpu/linearizati
 import { Random } from "../../../src/random.js";
 import { createRuntime } from "../../../src/runtime.js";
 import { tensor } from "../../../src/tensor.js";
-import { onWebGpu } from "../variants.js";
 import { adapter } from "../webgpuRuntime.js";
 
 /** A device of its own that counts calls. */
@@ -35,7 +34,7 @@ async function countingDevice() {
   return { device, calls };
 }
 
-describe.skipIf(!onWebGpu)("a solver's step on WebGPU (npm run test:webgpu)", () => {
+describe("a solver's step on WebGPU", () => {
   it("is one submit and one readback, and makes no buffer, bind group or pipeline once warm", async () => {
     const { device, calls } = await countingDevice();
     const runtime = await createRuntime({ device: "webgpu", gpuDevice: device });
@@ -46,13 +45,13 @@ describe.skipIf(!onWebGpu)("a solver's step on WebGPU (npm run test:webgpu)", ()
     const layer = runtime.attention({ heads: 2, query: map(), key: map(), value: map(), output: map() });
     const at = (await layer.linearize(gaussian(9, 6))) as WebGpuLinearization;
     const start = random.fillGaussian(new Float64Array(54), 1);
-    const before = () => ({ ...calls });
+    const soFar = () => ({ ...calls });
 
     const space = await at.krylov({ transposed: false, maxSteps: 12 });
     await space.begin(start);
     await space.bidiagonalize(0);
     await space.bidiagonalize(1);
-    const warm = before();
+    const warm = soFar();
     for (let k = 2; k < 12; k++) await space.bidiagonalize(k);
     expect(calls).toEqual({ ...warm, submits: warm.submits + 10, readbacks: warm.readbacks + 10 });
     space.dispose();
@@ -61,7 +60,7 @@ describe.skipIf(!onWebGpu)("a solver's step on WebGPU (npm run test:webgpu)", ()
     await power.begin(start);
     await power.iterate();
     await power.iterate();
-    const iterated = before();
+    const iterated = soFar();
     for (let step = 0; step < 5; step++) await power.iterate();
     expect(calls).toEqual({ ...iterated, submits: iterated.submits + 5, readbacks: iterated.readbacks + 5 });
     expect(calls.pipelines).toBe(warm.pipelines);

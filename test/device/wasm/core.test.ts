@@ -1,19 +1,19 @@
 // A head measured in the coordinates that its maps tell apart, held against its Jacobian at full width.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
-import { Random } from "../../src/random.js";
-import { createRuntime, type Runtime } from "../../src/runtime.js";
-import { type Core, hasCore } from "../../src/spectral/core.js";
-import { spectralNorm } from "../../src/spectral/spectralNorm.js";
-import { dot } from "../../src/spectral/vector.js";
-import { sizeOf, type Tensor, tensor } from "../../src/tensor.js";
-import { attentionCases } from "../reference/arbitraries.js";
-import { referenceAttention } from "../reference/attention.js";
-import { dense } from "../spectral/operators.js";
-import { scaledError, tolerance } from "./close.js";
-import { onWebGpu, variantRuntime, variants } from "./variants.js";
+import type { AttentionSpec, Linear } from "../../../src/attention/spec.js";
+import { localLipschitz } from "../../../src/localLipschitz.js";
+import { Random } from "../../../src/random.js";
+import { createRuntime, type Runtime } from "../../../src/runtime.js";
+import { type Core, hasCore } from "../../../src/spectral/core.js";
+import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
+import { dot } from "../../../src/spectral/vector.js";
+import { sizeOf, type Tensor, tensor } from "../../../src/tensor.js";
+import { attentionCases } from "../../reference/arbitraries.js";
+import { referenceAttention } from "../../reference/attention.js";
+import { dense } from "../../spectral/operators.js";
+import { scaledError, tolerance } from "../close.js";
+import { variantRuntime, variants } from "../variants.js";
 
 const random = new Random(7);
 const gaussian = (...shape: number[]) => tensor(random.fillGaussian(new Float64Array(sizeOf(shape))), shape);
@@ -38,7 +38,7 @@ function narrowHeads(kind: "dot-product" | "l2") {
   });
 }
 
-describe.skipIf(onWebGpu).each(variants)("the core of a head in $name", (variant) => {
+describe.each(variants)("the core of a head in $name", (variant) => {
   let runtime: Runtime;
   beforeAll(async () => {
     runtime = await variantRuntime(variant);
@@ -139,7 +139,7 @@ describe.skipIf(onWebGpu).each(variants)("the core of a head in $name", (variant
   });
 });
 
-describe.skipIf(onWebGpu)("heads of a layer", () => {
+describe("heads of a layer", () => {
   const linear = (from: number, to: number) => {
     const { data, shape } = gaussian(from, to);
     return {

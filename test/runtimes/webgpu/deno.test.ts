@@ -1,0 +1,33 @@
+// The device tests on wgpu: Deno's navigator.gpu, over lavapipe or SwiftShader where there is no GPU.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { createInterface } from "node:readline";
+import { deno, describeWith, type Needed } from "../machine.js";
+import { bundle } from "./bundle.js";
+import { declareTests, type Run } from "./suite.js";
+
+const drivers = ["/usr/share/vulkan/icd.d/lvp_icd.x86_64.json", "/usr/lib/chromium/vk_swiftshader_icd.json"];
+const driver: Needed = {
+  name: "a Vulkan driver",
+  path: process.env.VK_ICD_FILENAMES ?? drivers.find((path) => existsSync(path)) ?? drivers[0],
+  from: "apt-get install libvulkan1 mesa-vulkan-drivers",
+};
+
+function runInDeno(folder: string): Run {
+  const child = spawn(deno.path, ["run", "--allow-env", "--no-prompt", `${folder}program.js`], {
+    // Without a folder for windows lavapipe complains of it on every adapter.
+    env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env, VK_ICD_FILENAMES: driver.path, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return {
+    lines: createInterface(child.stdout),
+    async stop() {
+      child.kill();
+    },
+  };
+}
+
+describeWith([deno, driver], "the device tests in Deno", async () => {
+  await declareTests(runInDeno(await bundle()));
+});
