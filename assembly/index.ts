@@ -9,7 +9,7 @@ export { factorize } from "./factor";
 export { gradient } from "./gradient";
 export { sumBlocks } from "./blocks";
 export { bidiagonalizeAll } from "./lockstep";
-export { bidiagonalize, combine, dot, normalize, powerStep } from "./spectral";
+export { bidiagonalize, combine, dot, normalize, powerStep, reflect, tridiagonalize } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
 
 /** What this binary is, for the host to check: bytes of a number, and 256 where multiply-add is relaxed. */

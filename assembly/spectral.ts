@@ -135,6 +135,15 @@ export function bidiagonalize(s: Krylov, k: i32): void {
   s.beta = orthonormalize(s.domain, s.vs, k + 1, s.alpha, next, s.coefficients);
 }
 
+/** Step k of Lanczos on AᵀA, which keeps no u but that of this step (see src/spectral/krylov.ts). */
+export function tridiagonalize(s: Krylov, k: i32): void {
+  const u = vector(s.us, 0), next = vector(s.vs, k + 1);
+  apply(s, s.transposed != 0, vector(s.vs, k), u);
+  s.alpha = normalize(s.range, u, 0);
+  apply(s, s.transposed == 0, u, next);
+  s.beta = orthonormalize(s.domain, s.vs, k + 1, s.alpha, next, s.coefficients);
+}
+
 /** One power iteration on AᵀA: from v_0 into u_0 and v_1; alpha = ‖A v_0‖, beta = ‖Aᵀ u_0 − alpha·v_0‖. */
 export function powerStep(s: Krylov): void {
   const v = vector(s.vs, 0), u = vector(s.us, 0), next = vector(s.vs, 1);
@@ -156,6 +165,17 @@ function distance(n: i32, x: usize, y: usize, a: f64): f64 {
     y += WORD;
   }
   return Math.sqrt(sum);
+}
+
+/** V ← V(I − g gᵀ) for the first k vectors of a table and g in f64; `work` is room for CHUNK numbers. */
+export function reflect(n: i32, table: usize, k: i32, g: usize, work: usize): void {
+  for (let at = 0; at < n; at += CHUNK) {
+    const size = min(CHUNK, n - at);
+    const offset = <usize>at * WORD;
+    memory.fill(work, 0, <usize>size * WORD);
+    for (let i = 0; i < k; i++) axpy(size, <Real>load<f64>(g + (<usize>i << 3)), vector(table, i) + offset, work);
+    for (let i = 0; i < k; i++) axpy(size, <Real>-load<f64>(g + (<usize>i << 3)), work, vector(table, i) + offset);
+  }
 }
 
 /** to = Σ of the first k vectors of a table, each times its f64 coefficient. */

@@ -12,7 +12,13 @@ export { type BatchOptions, type BatchProgress, localLipschitzBatch } from "./lo
 export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./runtime.js";
 export { createRuntime } from "./runtime.js";
 export type { LinearOperator } from "./spectral/operator.js";
-export type { SpectralNorm, SpectralNormOptions, SpectralNormProgress, SpectralNormStatus } from "./spectral/result.js";
+export type {
+  Reorthogonalization,
+  SpectralNorm,
+  SpectralNormOptions,
+  SpectralNormProgress,
+  SpectralNormStatus,
+} from "./spectral/result.js";
 export { spectralNorm } from "./spectral/spectralNorm.js";
 export { type RealArray, type Tensor, type TensorLike, tensor } from "./tensor.js";
 export { version } from "./version.js";

@@ -3,6 +3,8 @@
 // All rest on one fact: the component of a random unit vector of R^N along a fixed direction is at most s in size with
 // probability at most s·√(2N/π), for every N ≥ 2; for N = 1 it is 1.
 
+import type { Projection } from "./lanczos.js";
+
 export interface BracketQuestion {
   /** N, the dimension of the start vector. */
   dimension: number;
@@ -31,46 +33,42 @@ export function lanczosFactor(question: BracketQuestion): number {
 }
 
 /**
- * The same factor from what the steps found, on the same event, so that the smaller of the two holds as well: with
- * T = BᵀB and p(x) = det(xI − T), the next basis vector is p(AᵀA)v₀ over its length ∏ α_j β_j, and its component along
- * the leading right singular vector w is at most 1. Hence p(sigma_max²)·|⟨v₀, w⟩| ≤ ∏ α_j β_j, which bounds sigma_max²
- * because p grows beyond T's largest eigenvalue. Each product is enlarged by `roundoff`·sigma², as much as rounding may
- * have taken from it.
+ * The same factor from what the steps found, on the same event, so that the smaller of the two holds as well. With T the
+ * projection of AᵀA on the basis and P(x) = det(xI − T)·∏(x − μ) over the Ritz values μ that restarts have let go, the
+ * next basis vector is P(AᵀA)v₀ over ∏ b_j, the off-diagonal entries of all steps, and its component along the leading
+ * right singular vector w is at most 1. Hence P(sigma_max²)·|⟨v₀, w⟩| ≤ ∏ b_j, which bounds sigma_max² because P grows
+ * beyond its largest root. Each b_j is enlarged by `roundoff`·sigma², as much as rounding may have taken from it.
  */
-export function characteristicFactor(
-  question: BracketQuestion,
-  alphas: readonly number[],
-  betas: readonly number[],
-  sigma: number,
-  roundoff: number,
-): number {
-  if (question.steps >= question.dimension) return 1;
+export function characteristicFactor(question: BracketQuestion, projection: Projection, roundoff: number): number {
+  const { diagonal, offDiagonal, discarded, products } = projection;
+  if (diagonal.length >= question.dimension) return 1;
   let limit = -logSmallestComponent(question);
-  for (const [j, alpha] of alphas.entries()) limit += Math.log((alpha / sigma) * (betas[j] / sigma) + roundoff);
-  // In excess = sigma_max²/sigma² − 1, the pivots of (1 + excess)I − T/sigma² from the top down; all are positive.
-  const logDeterminant = (excess: number) => {
+  for (const product of products) limit += Math.log(product + roundoff);
+  // In excess = sigma_max²/sigma² − 1: the pivots of (1 + excess)I − T from the top down; all are positive.
+  const logPolynomial = (excess: number) => {
     let sum = 0;
     let pivot = 1;
-    let coupling = 0;
-    for (const [j, alpha] of alphas.entries()) {
-      const diagonal = (alpha / sigma) ** 2 + (j > 0 ? (betas[j - 1] / sigma) ** 2 : 0);
-      pivot = 1 + excess - diagonal - coupling / pivot;
+    for (const [j, entry] of diagonal.entries()) {
+      pivot = 1 + excess - entry - (j > 0 ? offDiagonal[j - 1] ** 2 : 0) / pivot;
       if (!(pivot > 0)) return Number.NEGATIVE_INFINITY;
       sum += Math.log(pivot);
-      coupling = ((alpha / sigma) * (betas[j] / sigma)) ** 2;
+    }
+    for (const value of discarded) {
+      if (!(1 + excess > value)) return Number.NEGATIVE_INFINITY;
+      sum += Math.log(1 + excess - value);
     }
     return sum;
   };
   let low = 0;
   let high = 1;
-  while (logDeterminant(high) <= limit) {
+  while (logPolynomial(high) <= limit) {
     if (high > 1e300) return Number.POSITIVE_INFINITY;
     high *= 2;
   }
   for (;;) {
     const middle = low + (high - low) / 2;
     if (!(middle > low && middle < high)) return Math.sqrt(1 + high);
-    if (logDeterminant(middle) > limit) high = middle;
+    if (logPolynomial(middle) > limit) high = middle;
     else low = middle;
   }
 }

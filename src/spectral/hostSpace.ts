@@ -29,6 +29,7 @@ export class HostKrylovSpace implements KrylovSpace {
   readonly dtype = "f64";
   readonly domainSize: number;
   readonly rangeSize: number;
+  readonly vectorBytes: { readonly domain: number; readonly range: number };
   readonly roundoff: number;
   readonly #forward: Action;
   readonly #adjoint: Action;
@@ -46,6 +47,7 @@ export class HostKrylovSpace implements KrylovSpace {
     this.#adjoint = transposed ? jvp : vjp;
     this.domainSize = sizeOf(this.#forward.from);
     this.rangeSize = sizeOf(this.#forward.to);
+    this.vectorBytes = { domain: 8 * this.domainSize, range: 8 * this.rangeSize };
     this.roundoff = 2 ** -48 * Math.sqrt(Math.max(this.domainSize, this.rangeSize));
   }
 
@@ -59,12 +61,23 @@ export class HostKrylovSpace implements KrylovSpace {
     const image = await apply(this.#forward, this.#domain[k]);
     const u = orthonormalize(image, this.#range.slice(0, k));
     this.#range[k] = u.vector;
-    if (u.length === 0) return { alpha: 0, beta: 0 };
-    const preimage = await apply(this.#adjoint, u.vector);
-    this.#checkAdjoint(u.length, dot(this.#domain[k], preimage), norm(preimage));
-    const v = orthonormalize(preimage, this.#domain.slice(0, k + 1));
-    this.#domain[k + 1] = v.vector;
-    return { alpha: u.length, beta: v.length };
+    return this.#advance(k, u);
+  }
+
+  async tridiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
+    this.#range = [];
+    return this.#advance(k, orthonormalize(await apply(this.#forward, this.#domain[k]), []));
+  }
+
+  async restart(reflections: readonly Float64Array[], size: number, kept: number): Promise<void> {
+    const basis = this.#domain.slice(0, size);
+    for (const g of reflections) {
+      const sum = combination(g, basis, this.domainSize);
+      basis.forEach((vector, i) => {
+        addScaled(vector, -g[i], sum);
+      });
+    }
+    this.#domain = [...basis.slice(0, kept), this.#domain[size]];
   }
 
   async iterate(): Promise<{ sigma: number; residual: number }> {
@@ -80,22 +93,31 @@ export class HostKrylovSpace implements KrylovSpace {
     return { sigma: u.length, residual: norm(preimage) };
   }
 
-  async combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }> {
-    return {
-      range: tensor(combination(p, this.#range, this.rangeSize), [...this.#forward.to]),
-      domain: tensor(combination(q, this.#domain, this.domainSize), [...this.#forward.from]),
-    };
-  }
-
-  async stretch(q: Float64Array): Promise<number> {
+  async ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }> {
     const x = combination(q, this.#domain, this.domainSize);
-    return norm(await apply(this.#forward, x)) / norm(x);
+    const image = await apply(this.#forward, x);
+    const length = norm(image);
+    return {
+      domain: tensor(x, [...this.#forward.from]),
+      range: tensor(length === 0 ? image : divided(image, length), [...this.#forward.to]),
+      stretch: length / norm(x),
+    };
   }
 
   dispose(): void {
     this.#domain = [];
     this.#range = [];
     this.#next = undefined;
+  }
+
+  /** From u, A v_k less its projection on what is known, to v_{k+1}. */
+  async #advance(k: number, u: Orthonormalized): Promise<{ alpha: number; beta: number }> {
+    if (u.length === 0) return { alpha: 0, beta: 0 };
+    const preimage = await apply(this.#adjoint, u.vector);
+    this.#checkAdjoint(u.length, dot(this.#domain[k], preimage), norm(preimage));
+    const v = orthonormalize(preimage, this.#domain.slice(0, k + 1));
+    this.#domain[k + 1] = v.vector;
+    return { alpha: u.length, beta: v.length };
   }
 
   /** ⟨A v, u⟩ = ⟨v, Aᵀu⟩ costs one dot product, and nothing that follows means anything without it. */

@@ -1,4 +1,6 @@
 // What the solver methods have in common: a step at a time, each with an estimate of how far it is from the truth.
+import type { Projection } from "./lanczos.js";
+import type { Reorthogonalization } from "./result.js";
 
 /** A singular pair of A found so far, in the basis that the Krylov space holds. */
 export interface Estimate {
@@ -9,10 +11,11 @@ export interface Estimate {
   error: number;
   /** Whether the vectors reached span an invariant subspace, to rounding: further steps cannot change sigma. */
   invariant: boolean;
-  /** The basis' bidiagonal matrix, where there is one: diagonal and what is above it. */
-  bidiagonal?: { alphas: readonly number[]; betas: readonly number[] };
-  /** Coefficients of u and v for `KrylovSpace.combine`. */
-  range: Float64Array;
+  /** AᵀA on the basis, where there is one. */
+  projection?(): Projection;
+  reorthogonalization: Reorthogonalization;
+  restarts: number;
+  /** Coefficients of v for `KrylovSpace.ritzPair`. */
   domain: Float64Array;
 }
 

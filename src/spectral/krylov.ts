@@ -8,6 +8,8 @@ export interface KrylovSpace {
   readonly rangeSize: number;
   /** Arithmetic of one application; f32 spaces still accumulate norms and dot products in f64. */
   readonly dtype: "f32" | "f64";
+  /** Bytes of memory that a vector of each side takes. */
+  readonly vectorBytes: { readonly domain: number; readonly range: number };
   /** Relative rounding error of sigma to allow for (MATH 10.4), from the dtype and the largest |logit|. */
   readonly roundoff: number;
   /** v₀ = start/‖start‖. Forgets all earlier vectors. */
@@ -19,15 +21,24 @@ export interface KrylovSpace {
    */
   bidiagonalize(k: number): Promise<{ alpha: number; beta: number }>;
   /**
+   * Step k of Lanczos on AᵀA with full reorthogonalization, which keeps vectors of the domain alone:
+   * alpha = ‖A v_k‖,  beta·v_{k+1} = AᵀA v_k/alpha − (projection on v_0…v_k). Gives up all u.
+   * A zero alpha or beta leaves the new vector zero.
+   */
+  tridiagonalize(k: number): Promise<{ alpha: number; beta: number }>;
+  /**
+   * After `size` steps of `tridiagonalize`: V ← V(I − g gᵀ) for each of the reflections in turn, V the first `size`
+   * vectors. The first `kept` of them stay, v_size becomes v_kept, and step `kept` is the next.
+   */
+  restart(reflections: readonly Float64Array[], size: number, kept: number): Promise<void>;
+  /**
    * One power iteration on AᵀA, from the unit vector v that it keeps: w = A v, sigma = ‖w‖, u = w/sigma,
-   * r = Aᵀ u, residual = ‖r − sigma·v‖; v ← r/‖r‖. `combine` then takes one coefficient each, for the u of this
-   * step and the v that it started from.
+   * r = Aᵀ u, residual = ‖r − sigma·v‖; v ← r/‖r‖. `ritzPair` then takes one coefficient, for the v
+   * that this step started from.
    */
   iterate(): Promise<{ sigma: number; residual: number }>;
-  /** Σ p_k u_k and Σ q_k v_k. */
-  combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }>;
-  /** ‖A x‖/‖x‖ at the domain vector x = Σ q_k v_k, computed afresh. */
-  stretch(q: Float64Array): Promise<number>;
+  /** x = Σ q_k v_k, its image A x computed afresh and brought to unit length (or zero), and ‖A x‖/‖x‖. */
+  ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }>;
   /**
    * Of f32 spaces that can: a lower bound of ‖A v‖/‖v‖ at a domain vector, computed in f64 from the layer and the input
    * as the device holds them; undefined where that would take long.
@@ -44,7 +55,7 @@ export interface HasKrylovSpace {
 export interface KrylovOptions {
   /** Iterate A = Jᵀ instead of A = J. */
   transposed: boolean;
-  /** `bidiagonalize` is called for k < maxSteps at most; power iteration, which keeps one vector, asks for 1. */
+  /** Steps are asked for at k < maxSteps at most; power iteration, which keeps one vector, asks for 1. */
   maxSteps: number;
 }
 

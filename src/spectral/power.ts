@@ -32,7 +32,8 @@ export function powerIteration(space: KrylovSpace): Iteration {
         residual,
         error: Math.min(residual / sigma, ahead),
         invariant: false,
-        range: Float64Array.of(1),
+        reorthogonalization: "none",
+        restarts: 0,
         domain: Float64Array.of(1),
       };
     },

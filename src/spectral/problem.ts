@@ -12,7 +12,7 @@ import type { SpectralNormOptions } from "./result.js";
 import { addScaled, divided, norm } from "./vector.js";
 
 interface Method {
-  iterate(space: KrylovSpace): Iteration;
+  iterate(space: KrylovSpace, basisBudget: number): Iteration;
   factor(question: BracketQuestion): number;
   maxSteps: number;
 }
@@ -30,6 +30,7 @@ const optionNames = [
   "seed",
   "start",
   "failureProbability",
+  "basisBudget",
   "signal",
   "onProgress",
 ];
@@ -43,6 +44,7 @@ export interface Problem {
   bracket?: number;
   seed: number;
   failureProbability: number;
+  basisBudget: number;
   /** Whether Jᵀ is iterated instead of J. */
   transposed: boolean;
   /** The guess at unit length that is part of the start vector (MATH 10.2b). */
@@ -54,13 +56,21 @@ export interface Problem {
 export function checkProblem(op: LinearOperator, options: SpectralNormOptions): Problem {
   checkOperator(op);
   checkKeys("options", options, optionNames);
-  const { method: name = "lanczos", rtol, bracket, seed = 0, failureProbability = 1e-6 } = options;
+  const {
+    method: name = "lanczos",
+    rtol,
+    bracket,
+    seed = 0,
+    failureProbability = 1e-6,
+    basisBudget = 2 ** 30,
+  } = options;
   const method = methods[checkOneOf("method", name, ["lanczos", "power"])];
   const maxSteps = checkInteger("maxSteps", options.maxSteps ?? method.maxSteps, 1);
   if (rtol !== undefined) checkNumber("rtol", rtol, 0, 1, true);
   if (bracket !== undefined) checkNumber("bracket", bracket, 0);
   checkInteger("seed", seed, 0);
   checkNumber("failureProbability", failureProbability, 0, 1);
+  checkInteger("basisBudget", basisBudget, 0);
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw wrongKind("onProgress", "a function", options.onProgress);
   }
@@ -85,6 +95,7 @@ export function checkProblem(op: LinearOperator, options: SpectralNormOptions): 
     bracket,
     seed,
     failureProbability,
+    basisBudget,
     transposed,
     guess,
     domainSize,

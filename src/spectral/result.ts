@@ -22,6 +22,12 @@ export interface SpectralNormOptions {
   start?: TensorLike | "random";
   /** Of `upper`; default 1e-6. */
   failureProbability?: number;
+  /**
+   * Bytes that the basis vectors of lanczos may take, default 1 GiB; at least five vectors of the smaller side (the
+   * input's with a guess) and one of the other. A run that would pass it goes on with one side of the basis, in half
+   * the memory, and past that too with thick restarts, which may cost steps; see `reorthogonalization` and `restarts`.
+   */
+  basisBudget?: number;
   signal?: AbortSignalLike;
   onProgress?: (event: SpectralNormProgress) => void;
 }
@@ -36,6 +42,12 @@ export interface SpectralNormProgress {
 
 /** How a solver's run ended. */
 export type SpectralNormStatus = "converged" | "step-limit" | "precision-limit" | "zero-operator" | "breakdown";
+
+/**
+ * What is kept of the basis, and each new vector is made orthogonal to: both sides, one side, or nothing (power
+ * iteration).
+ */
+export type Reorthogonalization = "full" | "one-sided" | "none";
 
 /** A largest singular value with its bracket, its vectors, and how the run ended. */
 export interface SpectralNorm {
@@ -60,6 +72,10 @@ export interface SpectralNorm {
   steps: number;
   /** J and Jᵀ applications. */
   applications: number;
+  /** What was kept of the basis at the end: "one-sided" where both sides would have passed `basisBudget`. */
+  reorthogonalization: Reorthogonalization;
+  /** How often the basis was cut down to its leading Ritz vectors because one side alone would have passed `basisBudget`. */
+  restarts: number;
   /** The larger of ‖J right − sigma·left‖ and ‖Jᵀ left − sigma·right‖; the other one is zero, to rounding. */
   residual: number;
   /** The estimate after each step. */

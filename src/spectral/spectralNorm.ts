@@ -13,11 +13,12 @@ import { hasKrylovSpace, type KrylovSpace } from "./krylov.js";
 import type { LinearOperator } from "./operator.js";
 import { checkProblem, type Problem, startVector } from "./problem.js";
 import type { SpectralNorm, SpectralNormOptions } from "./result.js";
-import { breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator } from "./status.js";
+import { basisNote, breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator } from "./status.js";
 
 /**
  * sigma_max of a linear operator J, by Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization, or by power
- * iteration on JᵀJ.
+ * iteration on JᵀJ. Where the basis of both sides would pass `basisBudget`, Lanczos on JᵀJ goes on with one side of it, and
+ * past that with thick restarts.
  *
  * Stopping rule: the estimated relative error of sigma is at most rtol/10 at two steps in a row. The estimate is, for
  * lanczos, the larger of the relative change of sigma and the smaller of ρ and ρ²/(2(1 − (sigma₂/sigma)²)), where
@@ -85,7 +86,7 @@ async function solve(
 ): Promise<SpectralNorm> {
   const { maxSteps } = problem;
   await space.begin(startVector(problem));
-  const iteration = problem.method.iterate(space);
+  const iteration = problem.method.iterate(space, problem.basisBudget);
   const history: number[] = [];
   const errors: number[] = [];
   for (;;) {
@@ -134,13 +135,15 @@ function outcomeOf(
 function upperFactor(
   { domainSize: dimension, roundoff }: KrylovSpace,
   { method, failureProbability, guess }: Pick<Problem, "method" | "failureProbability" | "guess">,
-  { sigma, bidiagonal }: Estimate,
+  { sigma, ...estimate }: Estimate,
   steps: number,
 ): number {
   const question = { dimension, steps, failureProbability, guess: guess !== undefined };
-  const factor = method.factor(question);
-  if (!bidiagonal || sigma === 0) return factor;
-  return Math.min(factor, characteristicFactor(question, bidiagonal.alphas, bidiagonal.betas, sigma, roundoff));
+  if (!estimate.projection || sigma === 0) return method.factor(question);
+  const projection = estimate.projection();
+  // A restarted basis holds no Krylov space longer than the first, and its leading Ritz value has only grown since.
+  const factor = method.factor({ ...question, steps: projection.unrestarted });
+  return Math.min(factor, characteristicFactor(question, projection, roundoff));
 }
 
 /** upper/lower − 1 before the final stretch is known, which may differ from sigma by one more rounding. */
@@ -156,13 +159,13 @@ async function result(
   outcome: Outcome,
   history: number[],
 ): Promise<SpectralNorm> {
-  const { sigma, residual, range, domain } = estimate;
+  const { sigma, residual, domain, reorthogonalization, restarts } = estimate;
   const steps = history.length;
-  const isZero = sigma === 0;
-  const pair = await space.combine(isZero ? range.map(() => 0) : range, domain);
+  const pair = await space.ritzPair(domain);
   // Any direction is a left singular vector of zero.
+  const isZero = sigma === 0;
   if (isZero) pair.range.data[0] = 1;
-  const stretch = isZero ? 0 : checkCoefficient("the final norm", await space.stretch(domain), steps, space);
+  const stretch = checkCoefficient("the final norm", pair.stretch, steps, space);
   const certified = isZero ? undefined : await space.certifiedStretch?.(pair.domain);
   const lower = certified ?? stretch * Math.max(0, 1 - space.roundoff);
   const upper = Math.max(sigma, stretch, lower) * upperFactor(space, problem, estimate, steps) * (1 + space.roundoff);
@@ -173,9 +176,12 @@ async function result(
     upper: Math.min(upper, Number.MAX_VALUE),
     failureProbability: problem.failureProbability,
     certified: space.dtype === "f64" || certified !== undefined,
-    ...outcome,
+    status: outcome.status,
+    message: outcome.message + basisNote({ reorthogonalization, restarts, basisBudget: problem.basisBudget }),
     steps,
-    applications: 2 * steps + (isZero ? 0 : 1),
+    applications: 2 * steps + 1,
+    reorthogonalization,
+    restarts,
     residual,
     history: Float64Array.from(history),
     seed: problem.seed,

@@ -1,5 +1,5 @@
 // How a run ended, in a sentence: what happened, the likely reason, what to change.
-import type { SpectralNormStatus } from "./result.js";
+import type { Reorthogonalization, SpectralNormStatus } from "./result.js";
 
 export interface Outcome {
   status: SpectralNormStatus;
@@ -60,6 +60,27 @@ export function stepLimit({ rtol, bracket, steps, error, settled, width }: Endin
     : `Stopped at the ${count(steps)} allowed with an estimated relative error of ${brief(error)} where rtol = ${rtol} ` +
       "takes a tenth of that at two steps in a row; raise maxSteps, since the largest singular values may lie close together.";
   return { status: "step-limit", message };
+}
+
+/** What a budget of memory has changed about the run, as a further sentence. */
+export function basisNote({
+  reorthogonalization,
+  restarts,
+  basisBudget,
+}: {
+  reorthogonalization: Reorthogonalization;
+  restarts: number;
+  basisBudget: number;
+}): string {
+  if (reorthogonalization !== "one-sided") return "";
+  const how = restarts === 0 ? "one side of it was kept" : `one side of it was kept and restarted ${times(restarts)}`;
+  return ` The basis would have passed basisBudget = ${basisBudget} bytes, so ${how}${
+    restarts === 0 ? "." : ", which may cost steps; raise basisBudget if there is memory."
+  }`;
+}
+
+function times(restarts: number): string {
+  return restarts === 1 ? "once" : `${restarts} times`;
 }
 
 function count(steps: number): string {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../src/random.js";
 import { HostKrylovSpace } from "../../src/spectral/hostSpace.js";
 import type { LinearOperator } from "../../src/spectral/operator.js";
+import { thickRestart } from "../../src/spectral/thickRestart.js";
 import { dot } from "../../src/spectral/vector.js";
 import { type Tensor, tensor } from "../../src/tensor.js";
 import { dense, diagonal, withSpectrum } from "./operators.js";
@@ -15,50 +16,86 @@ async function begun(op: LinearOperator, transposed = false, seed = 1): Promise<
   return space;
 }
 
-async function basis(space: HostKrylovSpace, size: number): Promise<{ range: Float64Array; domain: Float64Array }[]> {
-  const vectors: { range: Float64Array; domain: Float64Array }[] = [];
+/** The first `size` vectors of the domain and what the operator makes of them. */
+async function basis(space: HostKrylovSpace, size: number): Promise<{ vector: Float64Array; image: Float64Array }[]> {
+  const vectors: { vector: Float64Array; image: Float64Array }[] = [];
   for (let i = 0; i < size; i++) {
     const unit = new Float64Array(size);
     unit[i] = 1;
-    const { range, domain } = await space.combine(unit, unit);
-    vectors.push({ range: range.data as Float64Array, domain: domain.data as Float64Array });
+    const { domain, range, stretch } = await space.ritzPair(unit);
+    vectors.push({ vector: domain.data as Float64Array, image: range.data.map((x) => x * stretch) as Float64Array });
   }
   return vectors;
 }
 
-describe("HostKrylovSpace.bidiagonalize", () => {
-  it.each([false, true])("builds A V = U B with orthonormal U and V, transposed: %s", async (transposed) => {
-    const space = await begun(operator, transposed);
-    const coefficients = [];
-    for (let k = 0; k < 5; k++) coefficients.push(await space.bidiagonalize(k));
-    const vectors = await basis(space, 5);
-    const image = transposed ? operator.vjp : operator.jvp;
-    const shape = transposed ? operator.outShape : operator.inShape;
-    for (let k = 0; k < 5; k++) {
-      const { data } = await image(tensor(vectors[k].domain, shape));
-      for (let j = 0; j < 5; j++) {
-        const entry = j === k ? coefficients[k].alpha : j === k - 1 ? coefficients[j].beta : 0;
-        expect(dot(vectors[j].range, data)).toBeCloseTo(entry, 13);
-        expect(dot(vectors[j].range, vectors[k].range)).toBeCloseTo(j === k ? 1 : 0, 14);
-        expect(dot(vectors[j].domain, vectors[k].domain)).toBeCloseTo(j === k ? 1 : 0, 14);
-      }
+/** AᵀA on a basis: diagonal and off-diagonal, from the norms that the steps of either kind found. */
+const projections = {
+  bidiagonalize: (steps: { alpha: number; beta: number }[]) => ({
+    diagonal: steps.map(({ alpha }, k) => alpha ** 2 + (k > 0 ? steps[k - 1].beta ** 2 : 0)),
+    offDiagonal: steps.map(({ alpha, beta }) => alpha * beta),
+  }),
+  tridiagonalize: (steps: { alpha: number; beta: number }[]) => ({
+    diagonal: steps.map(({ alpha }) => alpha ** 2),
+    offDiagonal: steps.map(({ alpha, beta }) => alpha * beta),
+  }),
+};
+
+async function expectProjection(
+  space: HostKrylovSpace,
+  { diagonal, offDiagonal }: { diagonal: number[]; offDiagonal: number[] },
+  tolerance: number,
+): Promise<void> {
+  const vectors = await basis(space, diagonal.length);
+  for (let j = 0; j < diagonal.length; j++) {
+    for (let k = 0; k <= j; k++) {
+      expect(Math.abs(dot(vectors[j].vector, vectors[k].vector) - (j === k ? 1 : 0))).toBeLessThan(1e-14);
+      const entry = j === k ? diagonal[k] : j === k + 1 ? offDiagonal[k] : 0;
+      expect(Math.abs(dot(vectors[j].image, vectors[k].image) - entry)).toBeLessThan(tolerance);
     }
+  }
+}
+
+describe.each(["bidiagonalize", "tridiagonalize"] as const)("HostKrylovSpace.%s", (kind) => {
+  it.each([false, true])("is Lanczos on AᵀA with an orthonormal basis, transposed: %s", async (transposed) => {
+    const space = await begun(operator, transposed);
+    const steps = [];
+    for (let k = 0; k < 5; k++) steps.push(await space[kind](k));
+    await expectProjection(space, projections[kind](steps), 1e-13);
   });
 
   it("stays orthogonal over many steps on a spectrum that converges early", async () => {
     const op = diagonal(Array.from({ length: 200 }, (_, i) => (i === 0 ? 100 : 1 + 1 / i)));
     const space = await begun(op);
-    const steps = 60;
-    for (let k = 0; k < steps; k++) await space.bidiagonalize(k);
-    const vectors = await basis(space, steps);
-    for (let j = 0; j < steps; j++) {
-      for (let k = 0; k < j; k++) {
-        expect(Math.abs(dot(vectors[j].domain, vectors[k].domain))).toBeLessThan(1e-14);
-        expect(Math.abs(dot(vectors[j].range, vectors[k].range))).toBeLessThan(1e-14);
+    const steps = [];
+    for (let k = 0; k < 60; k++) steps.push(await space[kind](k));
+    await expectProjection(space, projections[kind](steps), 1e-10);
+  });
+});
+
+describe("HostKrylovSpace.restart", () => {
+  it("leaves a shorter basis from which Lanczos goes on", async () => {
+    const op = diagonal(Array.from({ length: 80 }, (_, i) => 2 / (1 + i / 9)));
+    const space = await begun(op);
+    const steps = [];
+    for (let k = 0; k < 9; k++) steps.push(await space.tridiagonalize(k));
+    let projection = projections.tridiagonalize(steps);
+    for (const kept of [4, 2, 5]) {
+      const size = projection.diagonal.length;
+      const shorter = thickRestart(projection, kept);
+      await space.restart(shorter.reflections, size, kept);
+      projection = shorter.projection;
+      await expectProjection(space, projection, 1e-13);
+      for (let k = kept; k < 9; k++) {
+        const { alpha, beta } = await space.tridiagonalize(k);
+        projection.diagonal.push(alpha ** 2);
+        projection.offDiagonal.push(alpha * beta);
       }
+      await expectProjection(space, projection, 1e-13);
     }
   });
+});
 
+describe("HostKrylovSpace.bidiagonalize", () => {
   it("returns zero, and the zero vector, where nothing but rounding is left", async () => {
     const space = await begun(dense(withSpectrum([2, 1], 6, 6)));
     await space.bidiagonalize(0);
@@ -66,8 +103,10 @@ describe("HostKrylovSpace.bidiagonalize", () => {
     expect(alpha).toBeGreaterThan(0.1);
     expect(beta).toBeGreaterThan(0);
     expect(await space.bidiagonalize(2)).toEqual({ alpha: 0, beta: 0 });
-    const { range } = await space.combine(Float64Array.of(0, 0, 1), Float64Array.of(0, 0, 1));
-    expect(range.data).toEqual(new Float64Array(6));
+    expect((await space.tridiagonalize(2)).beta).toBeLessThan(1e-14);
+    const { domain, stretch } = await space.ritzPair(Float64Array.of(1, 0, 0, 1));
+    expect(Math.hypot(...domain.data)).toBeCloseTo(1, 14);
+    expect(stretch).toBeGreaterThan(0);
   });
 });
 
@@ -76,13 +115,14 @@ describe("HostKrylovSpace.iterate", () => {
     const space = await begun(operator);
     for (let step = 0; step < 6; step++) {
       const { sigma, residual } = await space.iterate();
-      const { range, domain } = await space.combine(Float64Array.of(1), Float64Array.of(1));
+      const { range, domain, stretch } = await space.ritzPair(Float64Array.of(1));
       const image = (await operator.jvp(domain)).data;
       const pulled = (await operator.vjp(range)).data;
       expect(Math.hypot(...domain.data)).toBeCloseTo(1, 14);
       expect(Math.hypot(...image)).toBeCloseTo(sigma, 13);
       expect(Math.hypot(...pulled.map((entry, i) => entry - sigma * domain.data[i]))).toBeCloseTo(residual, 13);
-      expect(await space.stretch(Float64Array.of(-2))).toBeCloseTo(sigma, 13);
+      expect(stretch).toBeCloseTo(sigma, 13);
+      expect((await space.ritzPair(Float64Array.of(-2))).stretch).toBeCloseTo(sigma, 13);
     }
   });
 });
@@ -133,8 +173,8 @@ describe("HostKrylovSpace and what an operator returns", () => {
         if (act === inPlace) expect(step).toEqual(await expected.bidiagonalize(k));
         else expect(step.alpha).toBeGreaterThan(0);
       }
-      const [p, q] = [Float64Array.of(0.6, 0, 0.8, 0), Float64Array.of(0, 0.6, 0, 0.8)];
-      expect(await space.combine(p, q)).toEqual(await expected.combine(p, q));
+      const q = Float64Array.of(0, 0.6, 0, 0.8);
+      expect(await space.ritzPair(q)).toEqual(await expected.ritzPair(q));
     }
   });
 });

@@ -236,6 +236,8 @@ describe("spectralNorm refuses", () => {
     [{ seed: -1 }, RangeError, '"seed"'],
     [{ failureProbability: 0 }, RangeError, '"failureProbability"'],
     [{ failureProbability: 1 }, RangeError, '"failureProbability"'],
+    [{ basisBudget: -1 }, RangeError, '"basisBudget": expected an integer of at least 0, got -1'],
+    [{ basisBudget: 143 }, RangeError, '"basisBudget": expected at least 144 bytes, which is 5 f64 vectors'],
     [{ start: [1, 2, 3] }, TypeError, '"start.data"'],
     [{ start: tensor(new Float64Array(2), [2]) }, RangeError, '"start": expected shape [3], got [2]'],
     [{ start: zeros([3]) }, RangeError, '"start": expected a tensor that is not zero'],
@@ -285,6 +287,7 @@ function singlePrecision(space: HostKrylovSpace, onDispose: () => void): KrylovS
   return {
     domainSize: space.domainSize,
     rangeSize: space.rangeSize,
+    vectorBytes: space.vectorBytes,
     dtype: "f32",
     roundoff: 1e-5,
     begin: (start) => space.begin(start),
@@ -292,15 +295,19 @@ function singlePrecision(space: HostKrylovSpace, onDispose: () => void): KrylovS
       const { alpha, beta } = await space.bidiagonalize(k);
       return { alpha: Math.fround(alpha), beta: Math.fround(beta) };
     },
+    async tridiagonalize(k) {
+      const { alpha, beta } = await space.tridiagonalize(k);
+      return { alpha: Math.fround(alpha), beta: Math.fround(beta) };
+    },
     async iterate() {
       const { sigma, residual } = await space.iterate();
       return { sigma: Math.fround(sigma), residual: Math.fround(residual) };
     },
-    async combine(p, q) {
-      const { range, domain } = await space.combine(p, q);
-      return { range: round(range), domain: round(domain) };
+    restart: (reflections, size, kept) => space.restart(reflections, size, kept),
+    async ritzPair(q) {
+      const { range, domain, stretch } = await space.ritzPair(q);
+      return { range: round(range), domain: round(domain), stretch: Math.fround(stretch) };
     },
-    stretch: async (q) => Math.fround(await space.stretch(q)),
     dispose: onDispose,
   };
 }

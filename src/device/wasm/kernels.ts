@@ -37,7 +37,9 @@ export interface Kernels {
   factorize(n: number, table: number, count: number, r: number, work: number): void;
   bidiagonalize(krylov: number, k: number): void;
   bidiagonalizeAll(lockstep: number): void;
+  tridiagonalize(krylov: number, k: number): void;
   powerStep(krylov: number): void;
+  reflect(n: number, table: number, k: number, g: number, work: number): void;
   combine(n: number, table: number, k: number, coefficients: number, to: number): void;
   dot(n: number, x: number, y: number): number;
   normalize(n: number, x: number, floor: number): number;

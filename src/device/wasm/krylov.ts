@@ -2,7 +2,7 @@
 import { checkFinite } from "../../check.js";
 import type { KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { type Tensor, tensor } from "../../tensor.js";
-import { borrow, type Region } from "./heap.js";
+import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import {
   KRYLOV,
@@ -16,12 +16,18 @@ import {
 } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 
+/** Numbers that the kernels handle at a time (assembly/spectral.ts). */
+const CHUNK = 2048;
+
 export class WasmKrylovSpace implements KrylovSpace {
   readonly domainSize: number;
   readonly rangeSize: number;
+  readonly vectorBytes: { readonly domain: number; readonly range: number };
   readonly dtype: "f32" | "f64";
   readonly #kernels: Kernels;
   readonly #region: Region;
+  /** The vectors of the range, which may be given up before the others. */
+  readonly #rangeRegion: Region;
   readonly #primal: number;
   readonly #transposed: boolean;
   readonly #domain: number[];
@@ -50,6 +56,7 @@ export class WasmKrylovSpace implements KrylovSpace {
     const { heap } = region;
     this.#kernels = kernels;
     this.#region = region;
+    this.#rangeRegion = new Region(heap);
     this.#primal = primal;
     this.#transposed = options.transposed;
     this.#release = release;
@@ -58,6 +65,10 @@ export class WasmKrylovSpace implements KrylovSpace {
     this.#range = options.transposed ? shapes.inShape : shapes.outShape;
     this.domainSize = this.#domain[0] * this.#domain[1];
     this.rangeSize = this.#range[0] * this.#range[1];
+    this.vectorBytes = {
+      domain: this.#sizeOf(this.#domain) * heap.word,
+      range: this.#sizeOf(this.#range) * heap.word,
+    };
     this.dtype = heap.word === 4 ? "f32" : "f64";
     this.#at = region.bytes(structSize(KRYLOV), "a Krylov space");
     this.#vTable = region.bytes((options.maxSteps + 1) * 4, "a Krylov space");
@@ -90,6 +101,26 @@ export class WasmKrylovSpace implements KrylovSpace {
     return { alpha: this.#read(":alpha"), beta: this.#read(":beta") };
   }
 
+  async tridiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
+    this.#giveUpRange();
+    this.#ensure(1, k + 2);
+    this.#kernels.tridiagonalize(this.#at, k);
+    return { alpha: this.#read(":alpha"), beta: this.#read(":beta") };
+  }
+
+  async restart(reflections: readonly Float64Array[], size: number, kept: number): Promise<void> {
+    const { heap } = this.#region;
+    borrow(heap, (work) => {
+      const chunk = work.reals(CHUNK, "a restart of the Krylov basis");
+      for (const g of reflections) {
+        this.#writeCoefficients(g);
+        this.#kernels.reflect(this.#sizeOf(this.#domain), this.#vTable, g.length, this.#coefficients, chunk);
+      }
+    });
+    [this.#vs[kept], this.#vs[size]] = [this.#vs[size], this.#vs[kept]];
+    this.#writeTable(this.#vTable, this.#vs);
+  }
+
   async iterate(): Promise<{ sigma: number; residual: number }> {
     if (this.#vs.length > 1) {
       this.#vs.reverse();
@@ -100,23 +131,19 @@ export class WasmKrylovSpace implements KrylovSpace {
     return { sigma: this.#read(":alpha"), residual: this.#read(":beta") };
   }
 
-  async combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }> {
-    return {
-      range: this.#combined(this.#uTable, p, this.#range),
-      domain: this.#combined(this.#vTable, q, this.#domain),
-    };
-  }
-
-  async stretch(q: Float64Array): Promise<number> {
+  async ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }> {
     const { heap } = this.#region;
+    const [from, to] = [this.#sizeOf(this.#domain), this.#sizeOf(this.#range)];
     return borrow(heap, (work) => {
-      const x = work.reals(this.#sizeOf(this.#domain), "a vector");
-      const y = work.reals(this.#sizeOf(this.#range), "a vector");
-      this.#sum(this.#vTable, q, this.#domain, x);
+      const x = work.reals(from, "a vector");
+      const y = work.reals(to, "a vector");
+      this.#writeCoefficients(q);
+      this.#kernels.combine(from, this.#vTable, q.length, this.#coefficients, x);
       if (this.#transposed) this.#kernels.vjp(this.#primal, x, y);
       else this.#kernels.jvp(this.#primal, x, y);
-      const squares = this.#kernels.dot(this.#sizeOf(this.#range), y, y);
-      return Math.sqrt(squares / this.#kernels.dot(this.#sizeOf(this.#domain), x, x));
+      const length = Math.sqrt(this.#kernels.dot(from, x, x));
+      const stretch = this.#kernels.normalize(to, y, 0) / length;
+      return { domain: this.#readOut(x, this.#domain), range: this.#readOut(y, this.#range), stretch };
     });
   }
 
@@ -124,6 +151,7 @@ export class WasmKrylovSpace implements KrylovSpace {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#region.free();
+    this.#rangeRegion.free();
     this.#release();
   }
 
@@ -143,7 +171,7 @@ export class WasmKrylovSpace implements KrylovSpace {
   #ensure(us: number, vs: number): void {
     const what = "the Krylov basis";
     while (this.#us.length < us) {
-      this.#us.push(this.#region.reals(this.#sizeOf(this.#range), what));
+      this.#us.push(this.#rangeRegion.reals(this.#sizeOf(this.#range), what));
       this.#writeTable(this.#uTable, this.#us);
     }
     while (this.#vs.length < vs) {
@@ -152,24 +180,25 @@ export class WasmKrylovSpace implements KrylovSpace {
     }
   }
 
+  /** All vectors of the range but one for work. */
+  #giveUpRange(): void {
+    if (this.#us.length <= 1) return;
+    this.#rangeRegion.free();
+    this.#us.length = 0;
+  }
+
   #writeTable(at: number, vectors: number[]): void {
     new Uint32Array(this.#region.heap.memory.buffer, at, vectors.length).set(vectors);
   }
 
-  #sum(table: number, coefficients: Float64Array, shape: number[], to: number): void {
+  #writeCoefficients(coefficients: Float64Array): void {
     const { heap } = this.#region;
     new Float64Array(heap.memory.buffer, this.#coefficients, coefficients.length).set(coefficients);
-    this.#kernels.combine(this.#sizeOf(shape), table, coefficients.length, this.#coefficients, to);
   }
 
-  #combined(table: number, coefficients: Float64Array, shape: number[]): Tensor {
-    const { heap } = this.#region;
-    return borrow(heap, (work) => {
-      const at = work.reals(this.#sizeOf(shape), "a vector");
-      this.#sum(table, coefficients, shape, at);
-      const data = readPanels(heap, at, shape[0], shape[1]);
-      checkFinite("a singular vector", data, shape);
-      return tensor(data, [...shape]);
-    });
+  #readOut(at: number, shape: number[]): Tensor {
+    const data = readPanels(this.#region.heap, at, shape[0], shape[1]);
+    checkFinite("a singular vector", data, shape);
+    return tensor(data, [...shape]);
   }
 }

@@ -12,7 +12,7 @@ export class Basis {
   readonly #length: number;
   readonly #stride: number;
   readonly #perBlock: number;
-  readonly #blocks: View[] = [];
+  #blocks: View[] = [];
 
   constructor(region: Region, length: number, most: number) {
     this.#region = region;
@@ -29,6 +29,12 @@ export class Basis {
       this.#blocks.push(this.#region.words(this.#perBlock * this.#stride, "the Krylov basis"));
     }
     return range(this.#blocks[block], (k % this.#perBlock) * this.#stride, this.#length);
+  }
+
+  /** Gives all vectors up. */
+  free(): void {
+    for (const block of this.#blocks) this.#region.release(block);
+    this.#blocks = [];
   }
 
   /** The first `count` vectors. */

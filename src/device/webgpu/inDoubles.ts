@@ -67,7 +67,7 @@ export class LayerInDoubles {
         const space = await at.krylov({ transposed, maxSteps: 1 });
         try {
           await space.begin(Float64Array.from(v.data));
-          return (await space.stretch(Float64Array.of(1))) * (1 - space.roundoff);
+          return (await space.ritzPair(Float64Array.of(1))).stretch * (1 - space.roundoff);
         } finally {
           space.dispose();
         }

@@ -25,6 +25,7 @@ export class WebGpuKrylovSpace implements KrylovSpace {
   readonly dtype = "f32";
   readonly domainSize: number;
   readonly rangeSize: number;
+  readonly vectorBytes: { readonly domain: number; readonly range: number };
   readonly #gpu: Gpu;
   readonly #region: Region;
   readonly #primal: Primal;
@@ -38,8 +39,7 @@ export class WebGpuKrylovSpace implements KrylovSpace {
   readonly #domain: VectorWork;
   readonly #range: VectorWork;
   readonly #scalars: View;
-  readonly #p: View;
-  readonly #q: View;
+  readonly #coefficients: View;
   /** The vector that power iteration goes on from, once there is one. */
   readonly #next: View;
   #iterated = false;
@@ -61,14 +61,14 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     this.#owner = owner;
     [this.#v, this.#u] = transposed ? [primal.range, primal.domain] : [primal.domain, primal.range];
     [this.domainSize, this.rangeSize] = transposed ? [n * sizes.dOut, n * sizes.dIn] : [n * sizes.dIn, n * sizes.dOut];
+    this.vectorBytes = { domain: 4 * this.domainSize, range: 4 * this.rangeSize };
     try {
       const region = this.#region;
       const most = maxSteps + 1;
       this.#vs = new Basis(region, this.domainSize, most);
       this.#us = new Basis(region, this.rangeSize, most);
       this.#scalars = region.words(6, "a Krylov space");
-      this.#p = region.words(most, "a Krylov space");
-      this.#q = region.words(most, "a Krylov space");
+      this.#coefficients = region.words(most, "a Krylov space");
       this.#next = region.words(this.domainSize, "a Krylov space");
       this.#domain = new VectorWork(region, this.domainSize, most, this.#scalars);
       this.#range = new VectorWork(region, this.rangeSize, most, this.#scalars);
@@ -93,24 +93,32 @@ export class WebGpuKrylovSpace implements KrylovSpace {
   }
 
   async bidiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
+    return this.#advance(k, (batch) => this.#range.recordOrthogonalize(batch, this.#us.blocks(k), this.#u), true);
+  }
+
+  async tridiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
+    this.#us.free();
+    return this.#advance(k, () => undefined, false);
+  }
+
+  async restart(reflections: readonly Float64Array[], size: number, kept: number): Promise<void> {
     this.#throwIfDisposed();
-    const [v, u, next] = [this.#vs.vector(k), this.#us.vector(k), this.#vs.vector(k + 1)];
-    const record = (batch: Batch) => {
-      // From the work space, so that every step uses the same bind groups.
-      batch.copy(v, this.#v);
-      this.#apply(batch, this.#v, this.#u);
-      this.#range.recordNormalize(batch, this.#u, 0, NEGLIGIBLE, () =>
-        this.#range.recordOrthogonalize(batch, this.#us.blocks(k), this.#u),
-      );
-      batch.copy(this.#u, u);
-      this.#applyTransposed(batch, this.#u, this.#v);
-      this.#domain.recordNormalize(batch, this.#v, 1, NEGLIGIBLE, () =>
-        this.#domain.recordOrthogonalize(batch, this.#vs.blocks(k + 1), this.#v),
-      );
-      batch.copy(this.#v, next);
+    for (const g of reflections) {
+      const record = (batch: Batch) => {
+        write(this.#gpu.device, this.#coefficients, g);
+        this.#domain.recordCombine(batch, this.#vs.blocks(size), this.#coefficients, this.#v);
+        for (let i = 0; i < size; i++) {
+          this.#domain.recordSubtract(batch, this.#v, this.#coefficients, i, this.#vs.vector(i));
+        }
+      };
+      await this.#gpu.run(record, [], this.#region);
+    }
+    const move = (batch: Batch) => {
+      // By way of the work space: both may be in one buffer, which cannot be copied to itself.
+      batch.copy(this.#vs.vector(size), this.#v);
+      batch.copy(this.#v, this.#vs.vector(kept));
     };
-    const [scalars] = await this.#gpu.run(record, [this.#scalars], this.#region);
-    return { alpha: normOf(scalars.subarray(0, 3), NEGLIGIBLE), beta: normOf(scalars.subarray(3), NEGLIGIBLE) };
+    await this.#gpu.run(move, [], this.#region);
   }
 
   async iterate(): Promise<{ sigma: number; residual: number }> {
@@ -134,28 +142,21 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     return { sigma, residual: sigma * Math.sqrt(squares.reduce((sum, part) => sum + part, 0)) };
   }
 
-  async combine(p: Float64Array, q: Float64Array): Promise<{ range: Tensor; domain: Tensor }> {
+  async ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }> {
     this.#throwIfDisposed();
     const record = (batch: Batch) => {
-      this.#recordRange(batch, p);
-      this.#recordDomain(batch, q);
-    };
-    const [u, v] = await this.#gpu.run(record, [this.#u, this.#v], this.#region);
-    const { inShape, outShape } = this.#primal;
-    const [domain, range] = this.#transposed ? [outShape, inShape] : [inShape, outShape];
-    checkFinite("a singular vector", u, range);
-    checkFinite("a singular vector", v, domain);
-    return { range: tensor(u, [...range]), domain: tensor(v, [...domain]) };
-  }
-
-  async stretch(q: Float64Array): Promise<number> {
-    this.#throwIfDisposed();
-    const record = (batch: Batch) => {
-      this.#recordDomain(batch, q);
+      write(this.#gpu.device, this.#coefficients, q);
+      this.#domain.recordCombine(batch, this.#vs.blocks(q.length), this.#coefficients, this.#v);
       this.#apply(batch, this.#v, this.#u);
     };
     const [x, y] = await this.#gpu.run(record, [this.#v, this.#u], this.#region);
-    return norm(y) / norm(x);
+    const { inShape, outShape } = this.#primal;
+    const [domain, range] = this.#transposed ? [outShape, inShape] : [inShape, outShape];
+    const length = norm(y);
+    const left = length === 0 ? y : y.map((value) => value / length);
+    checkFinite("a singular vector", x, domain);
+    checkFinite("a singular vector", left, range);
+    return { domain: tensor(x, [...domain]), range: tensor(left, [...range]), stretch: length / norm(x) };
   }
 
   async certifiedStretch(v: Tensor): Promise<number | undefined> {
@@ -170,15 +171,25 @@ export class WebGpuKrylovSpace implements KrylovSpace {
     this.#owner.release();
   }
 
-  /** Σ p_k u_k into the work space of the range, and Σ q_k v_k into that of the domain. */
-  #recordRange(batch: Batch, p: Float64Array): void {
-    write(this.#gpu.device, this.#p, p);
-    this.#range.recordCombine(batch, this.#us.blocks(p.length), this.#p, this.#u);
-  }
-
-  #recordDomain(batch: Batch, q: Float64Array): void {
-    write(this.#gpu.device, this.#q, q);
-    this.#domain.recordCombine(batch, this.#vs.blocks(q.length), this.#q, this.#v);
+  /** Step k, in which `project` takes from A v_k what is known of it; its direction may be kept. */
+  async #advance(k: number, project: (batch: Batch) => void, keep: boolean): Promise<{ alpha: number; beta: number }> {
+    this.#throwIfDisposed();
+    const [v, next] = [this.#vs.vector(k), this.#vs.vector(k + 1)];
+    const record = (batch: Batch) => {
+      // From the work space, so that every step uses the same bind groups.
+      batch.copy(v, this.#v);
+      this.#apply(batch, this.#v, this.#u);
+      this.#range.recordNormalize(batch, this.#u, 0, keep ? NEGLIGIBLE : 0, () => project(batch));
+      if (keep) batch.copy(this.#u, this.#us.vector(k));
+      this.#applyTransposed(batch, this.#u, this.#v);
+      this.#domain.recordNormalize(batch, this.#v, 1, NEGLIGIBLE, () =>
+        this.#domain.recordOrthogonalize(batch, this.#vs.blocks(k + 1), this.#v),
+      );
+      batch.copy(this.#v, next);
+    };
+    const [scalars] = await this.#gpu.run(record, [this.#scalars], this.#region);
+    const alpha = normOf(scalars.subarray(0, 3), keep ? NEGLIGIBLE : 0);
+    return { alpha, beta: normOf(scalars.subarray(3), NEGLIGIBLE) };
   }
 
   #throwIfDisposed(): void {

@@ -111,6 +111,12 @@ export class Region {
     this.#pending = [];
   }
 
+  /** Frees one buffer before the others. */
+  release(view: View): void {
+    this.#views = this.#views.filter((other) => other !== view);
+    this.memory.free(view);
+  }
+
   free(): void {
     for (const view of this.#views) this.memory.free(view);
     this.#views = [];

@@ -242,6 +242,11 @@ export class VectorWork {
     this.#recordAdd(batch, blocks, coefficients, 1, w, false);
   }
 
+  /** w −= c·x, c the coefficient of that number. */
+  recordSubtract(batch: Batch, x: View, coefficients: View, index: number, w: View): void {
+    this.#recordAdd(batch, [{ view: x, first: index, count: 1, stride: this.#length }], coefficients, 1, w, true);
+  }
+
   /**
    * Makes w a unit vector after `between` has taken parts of it away, or zero if that left at most `floor` of it. Its
    * norm is read from the scalars by `normOf`.
