@@ -40,7 +40,8 @@ export async function patternGuess(
   }
   const m = await pending;
   const p = await op.patternDirection();
-  const guess = new Float64Array(p.length * m.length);
+  // In single precision: a guess need not be exact, and at long inputs it is large.
+  const guess = new Float32Array(p.length * m.length);
   for (let i = 0; i < p.length; i++) for (let c = 0; c < m.length; c++) guess[i * m.length + c] = p[i] * m[c];
   return guess.some((value) => value !== 0) ? tensor(guess, op.inShape) : "random";
 }

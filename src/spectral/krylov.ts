@@ -37,7 +37,10 @@ export interface KrylovSpace {
    * that this step started from.
    */
   iterate(): Promise<{ sigma: number; residual: number }>;
-  /** x = Σ q_k v_k, its image A x computed afresh and brought to unit length (or zero), and ‖A x‖/‖x‖. */
+  /**
+   * x = Σ q_k v_k, its image A x computed afresh and brought to unit length (or zero), and ‖A x‖/‖x‖. Gives up all u, so
+   * that `bidiagonalize` cannot go on.
+   */
   ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }>;
   /**
    * Of f32 spaces that can: a lower bound of ‖A v‖/‖v‖ at a domain vector, computed in f64 from the layer and the input

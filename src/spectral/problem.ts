@@ -1,7 +1,7 @@
 // The question put to a spectral solver, checked and with its defaults filled in.
 import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../check.js";
 import { Random } from "../random.js";
-import { sizeOf } from "../tensor.js";
+import { type RealArray, sizeOf } from "../tensor.js";
 import { type BracketQuestion, lanczosFactor, powerFactor, smallestDimensionForGuess } from "./bracket.js";
 import type { Iteration } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
@@ -9,7 +9,7 @@ import { lanczos, longestBidiagonalization } from "./lanczos.js";
 import type { LinearOperator } from "./operator.js";
 import { powerIteration } from "./power.js";
 import type { SpectralNormOptions } from "./result.js";
-import { addScaled, divided, norm } from "./vector.js";
+import { norm } from "./vector.js";
 
 interface Method {
   iterate(space: KrylovSpace, basisBudget: number): Iteration;
@@ -47,13 +47,17 @@ export interface Problem {
   basisBudget: number;
   /** Whether Jᵀ is iterated instead of J. */
   transposed: boolean;
-  /** The guess at unit length that is part of the start vector (MATH 10.2b). */
-  guess?: Float64Array;
+  /** Whether the start vector contains a guess (MATH 10.2b). */
+  guessed: boolean;
   /** Numbers of a vector of the domain side of what is iterated. */
   domainSize: number;
 }
 
-export function checkProblem(op: LinearOperator, options: SpectralNormOptions): Problem {
+/** The problem, and the guess that is to be part of its start vector. */
+export function checkProblem(
+  op: LinearOperator,
+  options: SpectralNormOptions,
+): { problem: Problem; guess: RealArray | undefined } {
   checkOperator(op);
   checkKeys("options", options, optionNames);
   const {
@@ -87,7 +91,7 @@ export function checkProblem(op: LinearOperator, options: SpectralNormOptions): 
   // Below three dimensions 10.2b does not hold, nor is there anything for a guess to save.
   const guess = domainSize >= smallestDimensionForGuess ? given : undefined;
   const longest = name === "power" ? 1 : longestBidiagonalization({ domainSize, rangeSize });
-  return {
+  const problem = {
     method,
     maxSteps,
     storedSteps: Math.min(maxSteps, longest),
@@ -97,9 +101,10 @@ export function checkProblem(op: LinearOperator, options: SpectralNormOptions): 
     failureProbability,
     basisBudget,
     transposed,
-    guess,
+    guessed: guess !== undefined,
     domainSize,
   };
+  return { problem, guess };
 }
 
 function checkOperator(op: LinearOperator): void {
@@ -115,18 +120,21 @@ function checkOperator(op: LinearOperator): void {
   }
 }
 
-/** The guess at unit length. */
-function checkGuess(start: unknown, op: LinearOperator): Float64Array {
-  const guess = Float64Array.from(checkTensor("start", start, op.inShape).data);
-  const length = norm(guess);
-  if (length === 0) throw new RangeError('"start": expected a tensor that is not zero, got only zeros');
-  return divided(guess, length);
+function checkGuess(start: unknown, op: LinearOperator): RealArray {
+  const { data } = checkTensor("start", start, op.inShape);
+  if (data.every((value) => value === 0)) {
+    throw new RangeError('"start": expected a tensor that is not zero, got only zeros');
+  }
+  return data;
 }
 
-/** A random unit vector of the domain, with the guess added (MATH 10.2b). */
-export function startVector({ domainSize, seed, guess }: Problem): Float64Array {
-  const gaussian = new Random(seed).fillGaussian(new Float64Array(domainSize));
-  const start = divided(gaussian, norm(gaussian));
-  if (guess) addScaled(start, 1, guess);
+/** A random unit vector of the domain, with the guess added at unit length (MATH 10.2b). It is the only array made. */
+export function startVector({ domainSize, seed }: Problem, guess: RealArray | undefined): Float64Array {
+  const start = new Random(seed).fillGaussian(new Float64Array(domainSize));
+  const length = norm(start);
+  for (let i = 0; i < domainSize; i++) start[i] /= length;
+  // Divided first: 1/‖guess‖ may overflow where no entry of guess/‖guess‖ does.
+  const guessLength = guess ? norm(guess) : 0;
+  if (guess) for (let i = 0; i < domainSize; i++) start[i] += guess[i] / guessLength;
   return start;
 }

@@ -62,10 +62,14 @@ function restricted(core: Core, op: LinearOperator, start: TensorLike | "random"
 }
 
 async function iterate(op: LinearOperator, options: SpectralNormOptions): Promise<SpectralNorm> {
-  const problem = checkProblem(op, options);
+  const { problem, guess } = checkProblem(op, options);
   const { transposed, storedSteps: maxSteps } = problem;
+  // Made before anything is awaited, after which the caller may change the guess; let go once the space has it.
+  let start: Float64Array | undefined = startVector(problem, guess);
   const space = hasKrylovSpace(op) ? await op.krylov({ transposed, maxSteps }) : new HostKrylovSpace(op, transposed);
   try {
+    await space.begin(start);
+    start = undefined;
     return await solve(space, problem, op, options);
   } finally {
     space.dispose();
@@ -85,7 +89,6 @@ async function solve(
   { signal, onProgress }: SpectralNormOptions,
 ): Promise<SpectralNorm> {
   const { maxSteps } = problem;
-  await space.begin(startVector(problem));
   const iteration = problem.method.iterate(space, problem.basisBudget);
   const history: number[] = [];
   const errors: number[] = [];
@@ -134,11 +137,11 @@ function outcomeOf(
 /** The smaller of what the number of steps and what the steps found allow, on the same event (MATH 10.2). */
 function upperFactor(
   { domainSize: dimension, roundoff }: KrylovSpace,
-  { method, failureProbability, guess }: Pick<Problem, "method" | "failureProbability" | "guess">,
+  { method, failureProbability, guessed }: Pick<Problem, "method" | "failureProbability" | "guessed">,
   { sigma, ...estimate }: Estimate,
   steps: number,
 ): number {
-  const question = { dimension, steps, failureProbability, guess: guess !== undefined };
+  const question = { dimension, steps, failureProbability, guess: guessed };
   if (!estimate.projection || sigma === 0) return method.factor(question);
   const projection = estimate.projection();
   // A restarted basis holds no Krylov space longer than the first, and its leading Ritz value has only grown since.

@@ -134,6 +134,7 @@ export class WasmKrylovSpace implements KrylovSpace {
   async ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }> {
     const { heap } = this.#region;
     const [from, to] = [this.#sizeOf(this.#domain), this.#sizeOf(this.#range)];
+    this.#giveUpRange();
     return borrow(heap, (work) => {
       const x = work.reals(from, "a vector");
       const y = work.reals(to, "a vector");
