@@ -63,7 +63,7 @@ describe("README.md", () => {
     for (const claim of claims) {
       const [, path, title] = claim.match(/^\[✅\]\((test\/.*\.test\.ts) "(.*)"\)/) ?? [];
       expect(path, claim).toBeDefined();
-      expect(readFileSync(`${root}${path}`, "utf8"), claim).toContain(`("${title}", `);
+      expect(readFileSync(`${root}${path}`, "utf8"), claim).toContain(`"${title}", `);
     }
   });
 });

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createRuntime, localLipschitz, tensor } from "../../src/index.js";
+import { createRuntime, localLipschitz, tensor } from "../../../src/index.js";
 
-const bytes = new Uint8Array(readFileSync(new URL("../../build/kernels/f32-simd.wasm", import.meta.url)));
+const bytes = new Uint8Array(readFileSync(new URL("../../../build/kernels/f32-simd.wasm", import.meta.url)));
 const make = (kernels: unknown) => createRuntime({ device: "wasm", kernels: kernels as Uint8Array });
 
 async function sigma(kernels: unknown): Promise<number> {
