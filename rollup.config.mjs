@@ -56,6 +56,14 @@ const importedKernels = (suffix) => ({
   },
 });
 
+/** Takes noThreads.ts for threads.ts. */
+const noThreads = {
+  name: "no-threads",
+  resolveId(source, importer) {
+    return source === "./threads.js" ? resolve(dirname(importer), "noThreads.ts") : null;
+  },
+};
+
 /** For those who load the files as they are; a source map leads back to src/. */
 const minified = {
   name: "minified",
@@ -110,7 +118,7 @@ const library = (dir, ...plugins) => ({
 const page = {
   input: "src/page.ts",
   external: tokenizers,
-  plugins: [typescript, nodeResolve(), minified],
+  plugins: [noThreads, typescript, nodeResolve(), minified],
   output: {
     file: "dist/howsmooth.iife.js",
     format: "iife",
@@ -134,8 +142,8 @@ const command = {
 
 export default [
   library("dist", kernelFiles),
-  library("dist/workerd", importedKernels("")),
-  library("dist/edge-light", importedKernels("?module")),
+  library("dist/workerd", importedKernels(""), noThreads),
+  library("dist/edge-light", importedKernels("?module"), noThreads),
   page,
   command,
 ];

@@ -9,6 +9,7 @@ import { multiply, stripTile } from "./gemm";
 import { channelPanels, channelStrips, tokenStrips } from "./packing";
 import { MR, NR, ROW, WORD } from "./simd";
 import { softmaxPanel } from "./softmax";
+import { barrier, memberOf, shareEnd, shareStart } from "./team";
 
 /** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
 @unmanaged export class Layer {
@@ -41,9 +42,14 @@ export const WHOLE: u8 = 2;
 /**
  * A layer at one input of n tokens. Queries are taken in groups of `groupPanels` panels; group g keeps its
  * probabilities for the strips of keys [groupFirst[g], groupEnd[g]), panels one after the other, at groupOffset[g].
+ *
+ * A team (team.ts) divides products of all tokens by panels, and the rest by groups of heads that share keys. Each of its
+ * members has a copy of this structure, one after the other in memory, with a work space of its own for one head.
  */
 @unmanaged export class Primal {
   layer: Layer;
+  /** Whether there is enough to do for a team, and a copy for each member. */
+  shared: i32;
   n: i32;
   panels: i32;
   strips: i32;
@@ -90,6 +96,11 @@ export const WHOLE: u8 = 2;
   gradientValues: usize;
   /** The largest |score| that was attended to. */
   maxScore: f64;
+}
+
+/** This member's copy. */
+export function copyOf(s: Primal): Primal {
+  return changetype<Primal>(memberOf(changetype<usize>(s), offsetof<Primal>()));
 }
 
 // @ts-ignore: decorator
@@ -203,7 +214,7 @@ export function addBias(tokenPanels: i32, rows: i32, at: usize, bias: usize): vo
 export function rotate(s: Primal, at: usize, first: i32, count: i32, backwards: bool): void {
   const l = s.layer;
   const span = <usize>s.pairs * ROW;
-  for (let p = 0; p < s.panels; p++) {
+  for (let p = shareStart(s.panels), end = shareEnd(s.panels); p < end; p++) {
     const cos = s.cos + <usize>p * span;
     const sin = s.sin + <usize>p * span;
     for (let h = 0; h < count; h++) {
@@ -314,18 +325,19 @@ function makeProbabilities(s: Primal, head: i32, group: i32): f64 {
 export function attend(s: Primal, y: usize): void {
   const l = s.layer;
   const channels = l.channels, width = l.heads * l.dValue;
-  multiply(channels, s.panels * NR, l.dIn, l.project, s.x, <usize>l.dIn * ROW, s.qkv, ROW, <usize>channels * ROW, false);
-  addBias(s.panels, channels, s.qkv, l.bias);
+  multiplyTokens(s, channels, l.dIn, l.project, s.x, s.qkv);
+  addBiasToTokens(s, channels, s.qkv, l.bias);
   if (s.cos) rotate(s, s.qkv, 0, l.heads + l.kvHeads, false);
+  barrier();
   if (l.kind == L2) centre(s);
 
-  for (let kv = 0; kv < l.kvHeads; kv++) {
+  for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
     tokenStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyStripsOf(s, kv), tangentRows(l));
     tokenStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueStripsOf(s, kv), l.dValue);
   }
 
   let maxScore: f64 = 0;
-  for (let h = 0; h < l.heads; h++) {
+  for (let h = firstHead(l), end = endHead(l); h < end; h++) {
     const kv = kvHeadOf(l, h);
     if (h == 0 || kv != kvHeadOf(l, h - 1)) packValues(s, kv);
     for (let g = 0; g < s.groups; g++) {
@@ -338,17 +350,46 @@ export function attend(s: Primal, y: usize): void {
     }
   }
   s.maxScore = maxScore;
+  barrier();
   applyOutput(s, s.o, y);
-  if (l.outputBias) addBias(s.panels, l.dOut, y, l.outputBias);
+  if (l.outputBias) addBiasToTokens(s, l.dOut, y, l.outputBias);
+}
+
+/** This member's share of C = A·B with B, of k rows, and C, of m rows, token matrices in panels. */
+export function multiplyTokens(s: Primal, m: i32, k: i32, a: usize, b: usize, c: usize): void {
+  const p = shareStart(s.panels);
+  const from = <usize>k * ROW, to = <usize>m * ROW;
+  multiply(m, (shareEnd(s.panels) - p) * NR, k, a, b + <usize>p * from, from, c + <usize>p * to, ROW, to, false);
+}
+
+function addBiasToTokens(s: Primal, rows: i32, at: usize, bias: usize): void {
+  const p = shareStart(s.panels);
+  addBias(shareEnd(s.panels) - p, rows, at + <usize>(p * rows) * ROW, bias);
+}
+
+/** This member's heads: those of its share of the groups that have keys and values in common. */
+export function firstHead(l: Layer): i32 {
+  return firstHeadOf(l, shareStart(l.kvHeads));
+}
+
+export function endHead(l: Layer): i32 {
+  return firstHeadOf(l, shareEnd(l.kvHeads));
+}
+
+/** The least h with kvHeadOf(l, h) ≥ kv. */
+function firstHeadOf(l: Layer, kv: i32): i32 {
+  return (kv * l.heads + l.kvHeads - 1) / l.kvHeads;
 }
 
 /** y = o·W_O in panels, or o itself without an output map. */
 export function applyOutput(s: Primal, o: usize, y: usize): void {
   const l = s.layer;
   const width = l.heads * l.dValue;
-  if (l.output) {
-    multiply(l.dOut, s.panels * NR, width, l.output, o, <usize>width * ROW, y, ROW, <usize>l.dOut * ROW, false);
-  } else memory.copy(y, o, <usize>(s.panels * width) * ROW);
+  if (l.output) multiplyTokens(s, l.dOut, width, l.output, o, y);
+  else {
+    const at = <usize>(shareStart(s.panels) * width) * ROW;
+    memory.copy(y + at, o + at, <usize>(shareEnd(s.panels) * width) * ROW - at);
+  }
 }
 
 // @ts-ignore: decorator

@@ -1,5 +1,5 @@
 // The kernel ABI: pointers into the imported memory, sizes as i32, structures laid out by the host
-// (src/device/wasm/structs.ts mirrors their fields).
+// (src/device/wasm/layout.ts mirrors their fields).
 export { multiply, setEdgeTile } from "./gemm";
 export { packPanels, packStrips, unpackPanels } from "./packing";
 export { addBias, attend, probabilitiesOf } from "./attention";
@@ -12,7 +12,7 @@ export { bidiagonalizeAll } from "./lockstep";
 export { bidiagonalize, combine, dot, normalize, powerStep, reflect, tridiagonalize } from "./spectral";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
 
-/** What this binary is, for the host to check: bytes of a number, and 256 where multiply-add is relaxed. */
+/** What this binary is, for the host to check: bytes of a number, 256 where multiply-add is relaxed, 512 for threads. */
 export function describe(): i32 {
-  return <i32>sizeof<Real>() | (ASC_FEATURE_RELAXED_SIMD ? 256 : 0);
+  return <i32>sizeof<Real>() | (ASC_FEATURE_RELAXED_SIMD ? 256 : 0) | (ASC_FEATURE_THREADS ? 512 : 0);
 }

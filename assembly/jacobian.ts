@@ -1,19 +1,22 @@
 // Products with the Jacobian of attention and with its transpose (MATH 2.1, 2.2), from what `attend` left behind.
 import {
-  addOverKeys, applyOutput, clearGroup, endStrip, firstStrip, groupEndPanel, groupStride,
-  keyChannel, keyColumns, keyStripsOf, kvHeadOf, L2, panels, Primal, probabilitiesOf, queryChannel,
+  addOverKeys, applyOutput, clearGroup, endHead, endStrip, firstHead, firstStrip, groupEndPanel, groupStride,
+  keyChannel, keyColumns, keyStripsOf, kvHeadOf, L2, multiplyTokens, panels, Primal, probabilitiesOf, queryChannel,
   packKeys, packQueries, packValues, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, valueChannel,
   valueStripsOf,
 } from "./attention";
-import { multiply, panelTile } from "./gemm";
+import { panelTile } from "./gemm";
 import { finishKeyGradients, finishQueryGradients, keyProducts, queryTangents } from "./l2";
 import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./packing";
 import { MR, NR, ROW, splat, WORD } from "./simd";
+import { barrier } from "./team";
 
 /** y = J u, both in panels. */
 export function jvp(s: Primal, u: usize, y: usize): void {
   project(s, u);
+  barrier();
   headTangents(s);
+  barrier();
   applyOutput(s, s.dO, y);
 }
 
@@ -22,7 +25,7 @@ export function headTangents(s: Primal): void {
   const l = s.layer;
   const channels = l.channels, width = l.heads * l.dValue;
   let tangentsOf = -1;
-  for (let h = 0; h < l.heads; h++) {
+  for (let h = firstHead(l), end = endHead(l); h < end; h++) {
     const kv = kvHeadOf(l, h);
     if (kv != tangentsOf) {
       keyTangents(s, kv);
@@ -47,8 +50,7 @@ export function headTangents(s: Primal): void {
 /** The tangents of queries, keys and values, for u in panels. */
 export function project(s: Primal, u: usize): void {
   const l = s.layer;
-  const bytes = <usize>l.channels * ROW;
-  multiply(l.channels, s.panels * NR, l.dIn, l.project, u, <usize>l.dIn * ROW, s.dqkv, ROW, bytes, false);
+  multiplyTokens(s, l.channels, l.dIn, l.project, u, s.dqkv);
   if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, false);
 }
 
@@ -112,7 +114,10 @@ function softmaxTangent(s: Primal, group: i32, p: usize, e: usize): void {
 
 /** x = Jᵀ y, both in panels. */
 export function vjp(s: Primal, y: usize, x: usize): void {
-  headGradients(s, pullOutput(s, y));
+  const gO = pullOutput(s, y);
+  barrier();
+  headGradients(s, gO);
+  barrier();
   pullChannels(s, s.dqkv, x);
 }
 
@@ -123,7 +128,7 @@ export function headGradients(s: Primal, gO: usize): void {
   const channelBytes = <usize>channels * ROW, oPanel = <usize>width * ROW;
   const keyRows = <usize>(panels(keyColumns(l)) * NR) * WORD, valueRows = <usize>(panels(l.dValue) * NR) * WORD;
   const rows = <usize>(s.strips * MR);
-  for (let h = 0; h < l.heads; h++) {
+  for (let h = firstHead(l), end = endHead(l); h < end; h++) {
     const kv = kvHeadOf(l, h);
     if (h == 0 || kv != kvHeadOf(l, h - 1)) {
       packKeys(s, kv);
@@ -157,17 +162,15 @@ export function headGradients(s: Primal, gO: usize): void {
 export function pullOutput(s: Primal, y: usize): usize {
   const l = s.layer;
   if (!l.outputBack) return y;
-  const width = l.heads * l.dValue;
-  multiply(width, s.panels * NR, l.dOut, l.outputBack, y, <usize>l.dOut * ROW, s.dO, ROW, <usize>width * ROW, false);
+  multiplyTokens(s, l.heads * l.dValue, l.dOut, l.outputBack, y, s.dO);
   return s.dO;
 }
 
 /** The gradient of the input from that of queries, keys and values, which is rotated back in place. */
 export function pullChannels(s: Primal, channels: usize, x: usize): void {
   const l = s.layer;
-  const bytes = <usize>l.channels * ROW;
   if (s.cos) rotate(s, channels, 0, l.heads + l.kvHeads, true);
-  multiply(l.dIn, s.panels * NR, l.channels, l.projectBack, channels, bytes, x, ROW, <usize>l.dIn * ROW, false);
+  multiplyTokens(s, l.dIn, l.channels, l.projectBack, channels, x);
 }
 
 /** dst[key][channel] += Σ over the group's queries of src[panel][key][query]·right[channel panel][query][NR]. */

@@ -5,6 +5,7 @@ import {
   RULED_OUT, tangentRows, tileAt,
 } from "./attention";
 import { madd, MR, NR, ROW, splat, WORD } from "./simd";
+import { shareEnd, shareStart } from "./team";
 
 /**
  * Subtracts each group's mean key from its keys and from the queries that meet them: no score changes, and inner
@@ -13,7 +14,7 @@ import { madd, MR, NR, ROW, splat, WORD } from "./simd";
 export function centre(s: Primal): void {
   const l = s.layer;
   const panelBytes = <usize>l.channels * ROW;
-  for (let kv = 0; kv < l.kvHeads; kv++) {
+  for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
     for (let c = 0; c < l.dHead; c++) {
       const keys = s.qkv + <usize>(keyChannel(l, kv) + c) * ROW;
       let sum: f64 = 0;

@@ -1,8 +1,12 @@
 // The step body of the spectral solvers (MATH 10), on vectors in panels that stay in memory between steps. Norms and
 // dot products are accumulated in f64 whatever the type. Panels' unused lanes are zero in every vector.
-import { Primal } from "./attention";
+//
+// Of a team (team.ts) every member runs a step: each takes every norm for itself, over the whole vector, one coefficient
+// is wholly one member's, and vectors change chunk by chunk, each chunk by one member, between barriers.
+import { copyOf, Primal } from "./attention";
 import { jvp, vjp } from "./jacobian";
 import { LANES, splat, WORD } from "./simd";
+import { barrier, shareEnd, shareStart } from "./team";
 
 /** A Krylov space of A = J, or of A = Jᵀ with `transposed`. Tables of pointers grow with the steps. */
 @unmanaged export class Krylov {
@@ -70,24 +74,36 @@ export function scale(n: i32, a: Real, x: usize): void {
   for (const end = x + <usize>n * WORD; x < end; x += 16) v128.store(x, v128.mul<Real>(factor, v128.load(x)));
 }
 
+/** The first number of this member's share of a vector, and the end of it. */
+function shareStartOf(n: i32): i32 {
+  return shareStart((n + CHUNK - 1) / CHUNK) * CHUNK;
+}
+
+function shareEndOf(n: i32): i32 {
+  return min(n, shareEnd((n + CHUNK - 1) / CHUNK) * CHUNK);
+}
+
 /** w −= Q Qᵀ w for the first k vectors of a table, as two block products. */
 export function project(n: i32, table: usize, k: i32, w: usize, coefficients: usize): void {
-  memory.fill(coefficients, 0, <usize>k << 3);
+  const first = shareStart(k), end = shareEnd(k);
+  memory.fill(coefficients + (<usize>first << 3), 0, <usize>(end - first) << 3);
   for (let at = 0; at < n; at += CHUNK) {
     const size = min(CHUNK, n - at);
     const offset = <usize>at * WORD;
-    for (let i = 0; i < k; i++) {
+    for (let i = first; i < end; i++) {
       const h = coefficients + (<usize>i << 3);
       store<f64>(h, load<f64>(h) + dot(size, vector(table, i) + offset, w + offset));
     }
   }
-  for (let at = 0; at < n; at += CHUNK) {
+  barrier();
+  for (let at = shareStartOf(n), end = shareEndOf(n); at < end; at += CHUNK) {
     const size = min(CHUNK, n - at);
     const offset = <usize>at * WORD;
     for (let i = 0; i < k; i++) {
       axpy(size, <Real>-load<f64>(coefficients + (<usize>i << 3)), vector(table, i) + offset, w + offset);
     }
   }
+  barrier();
 }
 
 /** Kahan and Parlett's "twice is enough": a second pass only where the first has taken this share of the vector away. */
@@ -101,7 +117,10 @@ export const ENOUGH: f64 = 0.7;
 export function orthonormalize(n: i32, table: usize, k: i32, along: f64, w: usize, coefficients: usize): f64 {
   const floor = NEGLIGIBLE * Math.sqrt(dot(n, w, w));
   if (k > 0) {
-    axpy(n, <Real>-along, vector(table, k - 1), w);
+    const offset = <usize>shareStartOf(n) * WORD;
+    barrier();
+    axpy(shareEndOf(n) - shareStartOf(n), <Real>-along, vector(table, k - 1) + offset, w + offset);
+    barrier();
     const before = Math.sqrt(dot(n, w, w));
     project(n, table, k, w, coefficients);
     if (Math.sqrt(dot(n, w, w)) < ENOUGH * before) project(n, table, k, w, coefficients);
@@ -110,19 +129,24 @@ export function orthonormalize(n: i32, table: usize, k: i32, along: f64, w: usiz
 }
 
 function apply(s: Krylov, transposed: bool, from: usize, to: usize): void {
-  if (transposed) vjp(s.primal, from, to);
-  else jvp(s.primal, from, to);
+  if (transposed) vjp(copyOf(s.primal), from, to);
+  else jvp(copyOf(s.primal), from, to);
+  barrier();
 }
 
 /** Makes w a unit vector and returns its norm; a norm of `floor` or less makes it zero. */
 export function normalize(n: i32, w: usize, floor: f64): f64 {
   const norm = Math.sqrt(dot(n, w, w));
+  const size = shareEndOf(n) - shareStartOf(n), share = w + <usize>shareStartOf(n) * WORD;
+  barrier();
   // A number that is not finite fails this test and is returned as it is, for the host to refuse.
   if (norm <= floor) {
-    memory.fill(w, 0, <usize>n * WORD);
+    memory.fill(share, 0, <usize>size * WORD);
+    barrier();
     return 0;
   }
-  scale(n, <Real>(1.0 / norm), w);
+  scale(size, <Real>(1.0 / norm), share);
+  barrier();
   return norm;
 }
 
@@ -180,10 +204,10 @@ export function reflect(n: i32, table: usize, k: i32, g: usize, work: usize): vo
 
 /** to = Σ of the first k vectors of a table, each times its f64 coefficient. */
 export function combine(n: i32, table: usize, k: i32, coefficients: usize, to: usize): void {
-  memory.fill(to, 0, <usize>n * WORD);
-  for (let at = 0; at < n; at += CHUNK) {
+  for (let at = shareStartOf(n), end = shareEndOf(n); at < end; at += CHUNK) {
     const size = min(CHUNK, n - at);
     const offset = <usize>at * WORD;
+    memory.fill(to + offset, 0, <usize>size * WORD);
     for (let i = 0; i < k; i++) {
       axpy(size, <Real>load<f64>(coefficients + (<usize>i << 3)), vector(table, i) + offset, to + offset);
     }

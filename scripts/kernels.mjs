@@ -1,12 +1,20 @@
-// Compiles the AssemblyScript kernels (four binaries from one source) and embeds each as base64 in a module of its own.
+// Compiles the AssemblyScript kernels, four binaries from one source and four more for teams of threads, and embeds each
+// as base64 in a module of its own.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import asc from "assemblyscript/asc";
 
 const embedded = "src/device/wasm/kernels";
 await mkdir(embedded, { recursive: true });
-for (const name of ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"]) {
-  const { error, stdout, stderr } = await asc.main(["--config", "asconfig.json", "--target", name], {
+const threads = ["--enable", "threads", "--sharedMemory", "--maximumMemory", "65535"];
+for (const target of ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"]) {
+  const team = `${target}-threads`;
+  await make(target, target, ["assembly/index.ts"]);
+  await make(team, target, ["assembly/threads.ts", ...threads, "--outFile", `build/kernels/${team}.wasm`]);
+}
+
+async function make(name, target, args) {
+  const { error, stdout, stderr } = await asc.main([...args, "--config", "asconfig.json", "--target", target], {
     writeFile: async (file, contents) => {
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, contents);

@@ -66,7 +66,11 @@ export interface RuntimeOptions {
   device?: "auto" | "webgpu" | "wasm";
   /** Default "f32". */
   dtype?: "f32" | "f64";
-  /** WASM worker threads, default 1. */
+  /**
+   * Threads of the WASM device, default 1; WebGPU has its own. "auto": one a core, four at most, or one where the
+   * JavaScript runtime has no shared memory or no Workers, with `info.reason`. They share forward, jvp, vjp and the
+   * solvers' steps, heads by groups of common keys; the results are those of one thread, to the last bit.
+   */
   threads?: number | "auto";
   /** Overrides the embedded WASM: a compiled module, its bytes, or where to fetch it. */
   kernels?: KernelSource;
@@ -97,9 +101,13 @@ const OPTIONS = [
   "scoreBudget",
 ];
 
+/** More would be a mistake: each has a stack and a work space. */
+const MOST_THREADS = 64;
+
 /**
  * A runtime on the best device that can be had.
- * @throws DeviceError where an explicit device cannot be had; only "auto" falls back, and says why in `info.reason`.
+ * @throws DeviceError where an explicit device or explicit threads cannot be had; only "auto" falls back, and says why
+ * in `info.reason`.
  * @example
  * const runtime = await createRuntime({ dtype: "f64" });
  * runtime.info.device; // "wasm"
@@ -109,15 +117,11 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const requested = checkOneOf("device", options.device ?? "auto", ["auto", "webgpu", "wasm"]);
   const dtype = checkOneOf("dtype", options.dtype ?? "f32", ["f32", "f64"]);
   const { threads = 1, memoryLimit, scoreBudget, gpu, gpuDevice, allowSoftware } = options;
-  if (threads !== "auto" && checkInteger("threads", threads, 1) > 1) {
-    throw new DeviceError(
-      `"threads": ${threads} threads are not available in this version; leave it out, or ask for 1`,
-    );
-  }
+  if (threads !== "auto") checkInteger("threads", threads, 1, MOST_THREADS);
   if (memoryLimit !== undefined) checkInteger("memoryLimit", memoryLimit, 0);
   if (scoreBudget !== undefined) checkInteger("scoreBudget", scoreBudget, 0);
   const onWasm = (reason?: string) =>
-    WasmRuntime.create({ requested, reason, dtype, kernels: options.kernels, memoryLimit, scoreBudget });
+    WasmRuntime.create({ requested, reason, dtype, threads, kernels: options.kernels, memoryLimit, scoreBudget });
   if (requested === "wasm") return onWasm();
   try {
     if (dtype === "f64") throw new DeviceError("WebGPU has no f64");

@@ -33,5 +33,8 @@ function remedy(message: string): string {
   if (/content.security.policy|unsafe-eval|code generation|unsafe-wasm|blocked by csp/i.test(message)) {
     return "the page's Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src";
   }
+  if (/\bshared\b|\bwake\b/i.test(message)) {
+    return "`kernels` must be one of the `-threads.wasm` files where there are threads, and none of them elsewhere";
+  }
   return "it needs WebAssembly SIMD; `kernels`, where given, must be those of this version of howsmooth";
 }

@@ -43,7 +43,8 @@ export class WasmCore implements Core, HasKrylovSpace {
     this.inShape = [n, layer.dIn];
     this.outShape = [n, layer.dOut];
     this.#primal = region.bytes(structSize(PRIMAL), "a linearization");
-    copyStruct(region.heap, primal, this.#primal, PRIMAL, { layer: layer.at });
+    // A head is not divided between threads, so that there is little for them to share.
+    copyStruct(region.heap, primal, this.#primal, PRIMAL, { layer: layer.at, shared: 0 });
   }
 
   async jvp(u: Tensor): Promise<Tensor> {

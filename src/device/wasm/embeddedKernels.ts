@@ -12,7 +12,10 @@ const binaries = {
 };
 
 export async function loadKernels(name: KernelName): Promise<WasmModule> {
-  const { default: base64 } = await binaries[name]();
+  return compileEmbedded(await binaries[name]());
+}
+
+export function compileEmbedded({ default: base64 }: { default: string }): Promise<WasmModule> {
   return compile(decodeBase64(base64));
 }
 

@@ -30,9 +30,11 @@ export class Heap {
     readonly limit: number,
     /** Bytes of attention probabilities that one linearization may keep. */
     readonly scoreBudget: number,
+    /** Whether other threads may work in the memory. */
+    shared = false,
   ) {
     this.word = dtype === "f32" ? 4 : 8;
-    this.memory = new (webAssembly().Memory)({ initial: 1, maximum: MOST_PAGES });
+    this.memory = new (webAssembly().Memory)({ initial: 1, maximum: MOST_PAGES, shared });
   }
 
   get used(): number {

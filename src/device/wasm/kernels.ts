@@ -8,6 +8,8 @@ import type { WasmMemory, WasmModule } from "./webassembly.js";
 
 /** The exports of assembly/index.ts. Pointers are unsigned byte offsets, kept in numbers. */
 export interface Kernels {
+  /** How many threads share an application of so many multiply-adds; their primal is there once for each. */
+  membersFor(multiplyAdds: number): number;
   describe(): number;
   setEdgeTile(at: number): void;
   packStrips(m: number, k: number, src: number, row: number, step: number, dst: number): void;
@@ -61,15 +63,29 @@ export type Simd = "relaxed" | "simd128";
 export type KernelName = "f32-simd" | "f32-relaxed" | "f64-simd" | "f64-relaxed";
 export type KernelSource = WasmModule | Uint8Array | ArrayBuffer | URLLike | string;
 
-const compiled = new Map<KernelName, Promise<WasmModule>>();
+type KernelLoader = (name: KernelName) => Promise<WasmModule>;
 
+/** The package's own kernels. */
+const ownKernels = compiledOnce(loadKernels);
+
+export interface Instance {
+  readonly module: WasmModule;
+  readonly kernels: Kernels;
+  readonly simd: Simd;
+}
+
+/** Those of one thread, or with `load` of a team. */
 export async function instantiateKernels(
   dtype: "f32" | "f64",
   memory: WasmMemory,
   override?: KernelSource,
-): Promise<{ kernels: Kernels; simd: Simd }> {
-  const module = override === undefined ? await ownKernels(dtype) : await fromSource(override);
-  const kernels = (await instantiate(module, { env: { memory, abort: () => undefined } })) as Kernels;
+  load = ownKernels,
+  imports: object = {},
+): Promise<Instance> {
+  const simd = () => (webAssembly().validate(RELAXED_PROBE) ? "relaxed" : "simd");
+  const module = override === undefined ? await load(`${dtype}-${simd()}`) : await fromSource(override);
+  const exports = await instantiate(module, { env: { memory, abort: () => undefined, ...imports } });
+  const kernels: Kernels = { ...(exports as Omit<Kernels, "membersFor">), membersFor: () => 1 };
   const word = dtype === "f32" ? 4 : 8;
   const description = typeof kernels.describe === "function" ? kernels.describe() : 0;
   if ((description & 255) !== word) {
@@ -77,19 +93,21 @@ export async function instantiateKernels(
       `"kernels": this WebAssembly module is not howsmooth's ${dtype} kernels; use the file of this version and dtype`,
     );
   }
-  return { kernels, simd: description & 256 ? "relaxed" : "simd128" };
+  return { module, kernels, simd: description & 256 ? "relaxed" : "simd128" };
 }
 
-/** The package's own kernels for this runtime, compiled once and shared by all who ask. */
-function ownKernels(dtype: "f32" | "f64"): Promise<WasmModule> {
-  const name: KernelName = `${dtype}-${webAssembly().validate(RELAXED_PROBE) ? "relaxed" : "simd"}`;
-  let module = compiled.get(name);
-  if (!module) {
-    module = loadKernels(name);
-    compiled.set(name, module);
-    module.catch(() => compiled.delete(name));
-  }
-  return module;
+/** The modules of a loader, each compiled once and shared by all who ask. */
+export function compiledOnce(load: KernelLoader): KernelLoader {
+  const compiled = new Map<KernelName, Promise<WasmModule>>();
+  return (name) => {
+    let module = compiled.get(name);
+    if (!module) {
+      module = load(name);
+      compiled.set(name, module);
+      module.catch(() => compiled.delete(name));
+    }
+    return module;
+  };
 }
 
 async function fromSource(source: KernelSource): Promise<WasmModule> {

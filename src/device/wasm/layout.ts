@@ -49,7 +49,22 @@ export const LAYER = [
   ...["project", "bias", "projectBack", "output", "outputBias", "outputBack", "kind", ":scale"],
 ] as const;
 export const PRIMAL = [
-  ...["layer", "n", "panels", "strips", "groups", "groupPanels", "tiles", "lo", "hi", "allowed", "pairs", "cos", "sin"],
+  ...[
+    "layer",
+    "shared",
+    "n",
+    "panels",
+    "strips",
+    "groups",
+    "groupPanels",
+    "tiles",
+    "lo",
+    "hi",
+    "allowed",
+    "pairs",
+    "cos",
+    "sin",
+  ],
   ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "streamed", "probabilities", "x", "qkv", "o"],
   ...["keyStrips", "valueStrips", "keyChannels", "valueChannels", "queryRows"],
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],

@@ -18,11 +18,11 @@ import type { EntrySums } from "./entrySums.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
-import { PRIMAL, panelSize, ROW, readField, readPanels, writePanels, writeStruct } from "./layout.js";
+import { PRIMAL, panelSize, ROW, readField, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 import { patternDirection, readProbabilities } from "./patterns.js";
 import type { ReducedLayer } from "./reducedLayer.js";
-import { gradientSpace, primalSpace, writeRotations } from "./space.js";
+import { gradientSpace, multiplyAdds, primalSpace, writeRotations } from "./space.js";
 import { type Tiling, tileMask } from "./tiles.js";
 import type { LayerSizes, PackedLayer } from "./weights.js";
 
@@ -78,34 +78,39 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
     const mask = resolveMask(spec.mask, n);
     const tiling = tileMask(mask, ROW / heap.word);
     this.#tiling = tiling;
-    const space = primalSpace(region, spec, n, tiling, mask.allowed !== undefined);
-    this.#primal = space.at;
-    this.#input = space.fields.x;
+    const members = kernels.membersFor(multiplyAdds(spec, n));
+    const { at, copies } = primalSpace(region, spec, n, tiling, mask.allowed !== undefined, members);
+    const [fields] = copies;
+    this.#primal = at;
+    this.#input = fields.x;
 
     heap
-      .reals(space.fields.lo, tiling.panels * (ROW / heap.word))
+      .reals(fields.lo, tiling.panels * (ROW / heap.word))
       .fill(0)
       .set(mask.lo);
     heap
-      .reals(space.fields.hi, tiling.panels * (ROW / heap.word))
+      .reals(fields.hi, tiling.panels * (ROW / heap.word))
       .fill(0)
       .set(mask.hi);
     const bytes = new Uint8Array(heap.memory.buffer);
-    bytes.set(tiling.tiles, space.fields.tiles);
-    if (mask.allowed) bytes.set(mask.allowed, space.fields.allowed);
+    bytes.set(tiling.tiles, fields.tiles);
+    if (mask.allowed) bytes.set(mask.allowed, fields.allowed);
     for (const name of ["groupFirst", "groupEnd", "groupOffset"] as const) {
-      new Uint32Array(heap.memory.buffer, space.fields[name], tiling.groups).set(tiling[name]);
+      new Uint32Array(heap.memory.buffer, fields[name], tiling.groups).set(tiling[name]);
     }
-    if (spec.frequencies) writeRotations(region, space.fields.cos, space.fields.sin, n, spec.frequencies);
-    writePanels(heap, space.fields.x, input.data, n, spec.dIn);
-    writeStruct(heap, space.at, PRIMAL, { ...space.fields, layer: weights.layer.at });
+    if (spec.frequencies) writeRotations(region, fields.cos, fields.sin, n, spec.frequencies);
+    writePanels(heap, fields.x, input.data, n, spec.dIn);
+    const copyAt = (member: number) => at + member * structSize(PRIMAL);
+    for (const [member, copy] of copies.entries()) {
+      writeStruct(heap, copyAt(member), PRIMAL, { ...copy, layer: weights.layer.at });
+    }
 
     this.output = borrow(heap, (work) => {
       const y = work.reals(panelSize(heap, n, spec.dOut), "the output");
-      kernels.attend(space.at, y);
+      kernels.attend(at, y);
       return tensor(readPanels(heap, y, n, spec.dOut), this.outShape);
     });
-    const maxScore = readField(heap, space.at, PRIMAL, ":maxScore");
+    const maxScore = Math.max(...copies.map((_, member) => readField(heap, copyAt(member), PRIMAL, ":maxScore")));
     if (!Number.isFinite(maxScore)) {
       throw new RangeError(
         `"x": the attention scores overflow ${heap.word === 4 ? "f32; use dtype f64, or scale x or the weights down" : "f64; scale x or the weights down"}`,

@@ -3,6 +3,7 @@
 import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
 import { checkOneOf } from "../../check.js";
 import { Held } from "../../disposable.js";
+import { DeviceError } from "../../errors.js";
 import type { Layer } from "../../layer.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
 import type { Tensor, TensorLike } from "../../tensor.js";
@@ -17,10 +18,14 @@ export interface WasmRuntimeOptions {
   readonly requested: RuntimeInfo["requested"];
   readonly reason?: string;
   readonly dtype: "f32" | "f64";
+  /** 1 by default. */
+  readonly threads?: number | "auto";
   readonly kernels?: KernelSource;
   readonly memoryLimit?: number;
   /** Bytes of attention probabilities that a linearization keeps; past it they are made again. Default 256 MiB. */
   readonly scoreBudget?: number;
+  /** Multiply-adds of an application from which on threads share it. */
+  readonly worthSharing?: number;
 }
 
 export class WasmRuntime extends Held implements Runtime {
@@ -28,16 +33,43 @@ export class WasmRuntime extends Held implements Runtime {
     readonly info: RuntimeInfo,
     readonly heap: Heap,
     readonly kernels: Kernels,
+    readonly endThreads = () => {},
   ) {
     super();
   }
 
+  /** @throws DeviceError where explicit threads cannot be had; "auto" falls back to one, and `info.reason` says why. */
   static async create(options: WasmRuntimeOptions): Promise<WasmRuntime> {
-    const { requested, reason, dtype, memoryLimit = Number.POSITIVE_INFINITY, scoreBudget = 2 ** 28 } = options;
-    const heap = new Heap(dtype, memoryLimit, scoreBudget);
+    const { threads = 1, reason } = options;
+    if (threads === 1) return WasmRuntime.#withOneThread(options);
+    try {
+      return await WasmRuntime.#withTeam(options, threads);
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      if (threads === "auto") {
+        const alone = `one thread: ${error.message}`;
+        return WasmRuntime.#withOneThread({ ...options, reason: reason === undefined ? alone : `${reason}; ${alone}` });
+      }
+      const message = `"threads": ${threads} cannot be had: ${error.message}; use 1 or "auto"`;
+      throw new DeviceError(message, { cause: error });
+    }
+  }
+
+  static async #withOneThread(options: WasmRuntimeOptions): Promise<WasmRuntime> {
+    const heap = heapFor(options, false);
+    const { requested, reason, dtype } = options;
     const { kernels, simd } = await instantiateKernels(dtype, heap.memory, options.kernels);
     kernels.setEdgeTile(heap.allocate(MR * ROW, "a tile"));
     return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: 1 }, heap, kernels);
+  }
+
+  static async #withTeam(options: WasmRuntimeOptions, threads: number | "auto"): Promise<WasmRuntime> {
+    const { startTeam, teamSize } = await import("./threads.js");
+    const { requested, reason, dtype } = options;
+    const members = teamSize(threads);
+    const heap = heapFor(options, true);
+    const { kernels, simd, end } = await startTeam(members, dtype, heap, options);
+    return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: members }, heap, kernels, end);
   }
 
   attention(spec: AttentionSpec): Attention {
@@ -59,6 +91,11 @@ export class WasmRuntime extends Held implements Runtime {
   }
 
   dispose(): void {
+    this.endThreads();
     this.heap.close();
   }
+}
+
+function heapFor({ dtype, memoryLimit, scoreBudget }: WasmRuntimeOptions, shared: boolean): Heap {
+  return new Heap(dtype, memoryLimit ?? Number.POSITIVE_INFINITY, scoreBudget ?? 2 ** 28, shared);
 }

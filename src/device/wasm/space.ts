@@ -32,8 +32,24 @@ export function gradientSpace(region: Region, spec: LayerSizes, primal: number, 
   return at;
 }
 
-/** Memory for everything that the derivatives reuse, and for the work of one application. */
-export function primalSpace(region: Region, spec: LayerSizes, n: number, tiling: Tiling, byEntry: boolean) {
+/** Multiply-adds of one application with J or its transpose, as many as without a mask. */
+export function multiplyAdds({ heads, kvHeads, dHead, dValue, dIn, dOut }: LayerSizes, n: number): number {
+  const channels = heads * dHead + kvHeads * (dHead + dValue);
+  return n * (dIn * channels + heads * dValue * dOut + 2 * heads * n * (dHead + dValue));
+}
+
+/**
+ * Memory for everything that the derivatives reuse, and for the work of one application, which `members` threads share:
+ * a copy of the structure for each, with a work space of its own for one head.
+ */
+export function primalSpace(
+  region: Region,
+  spec: LayerSizes,
+  n: number,
+  tiling: Tiling,
+  byEntry: boolean,
+  members: number,
+) {
   const { heap } = region;
   const columns = ROW / heap.word;
   const { heads, kvHeads, dHead, dValue, dIn } = spec;
@@ -53,6 +69,7 @@ export function primalSpace(region: Region, spec: LayerSizes, n: number, tiling:
   // The heads' outputs are done with before their tangents are first needed.
   const outputs = reals(tokens * heads * dValue, work);
   const fields = {
+    shared: members > 1 ? 1 : 0,
     n,
     panels,
     strips,
@@ -70,25 +87,33 @@ export function primalSpace(region: Region, spec: LayerSizes, n: number, tiling:
     groupFirst: region.bytes(groups * 4, "the mask"),
     groupEnd: region.bytes(groups * 4, "the mask"),
     groupOffset: region.bytes(groups * 4, "the mask"),
-    probabilities: region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities"),
     x: reals(tokens * dIn, kept),
     qkv: reals(tokens * channels, kept),
     o: outputs,
     keyStrips: reals(kvHeads * keys * tangentRows, kept),
     valueStrips: reals(kvHeads * keys * dValue, kept),
+    dqkv: reals(tokens * channels, work),
+    dO: outputs,
+  };
+  const workOfHead = () => ({
     keyChannels: reals(keys * toStrips(dHead), work),
     valueChannels: reals(keys * toStrips(dValue), work),
     queryRows: reals(tokens * toPanels(keyColumns), work),
-    dqkv: reals(tokens * channels, work),
-    dO: outputs,
     dValueChannels: reals(keys * toStrips(dValue), work),
     queryPanels: reals(groupPanels * columns * tangentRows, work),
     scores: region.bytes(scoreBytes, work),
     gradientRows: reals(tokens * toPanels(dValue), work),
     gradientKeys: reals(Math.max(keys, tokens) * toPanels(keyColumns), work),
     gradientValues: reals(Math.max(keys, tokens) * toPanels(dValue), work),
-  };
-  return { at: region.bytes(structSize(PRIMAL), "a linearization"), fields };
+  });
+  const probabilities = () => region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities");
+  const all = streamed ? undefined : probabilities();
+  const copies = Array.from({ length: members }, () => ({
+    ...fields,
+    ...workOfHead(),
+    probabilities: all ?? probabilities(),
+  }));
+  return { at: region.bytes(structSize(PRIMAL) * copies.length, "a linearization"), copies };
 }
 
 /** cos and sin of position·frequency, in panels of a row a pair. */
