@@ -1,11 +1,13 @@
 // `npm run bench`: GEMM against the machine's ceiling, one JᵀJ application against its FLOPs, and seconds to sigma,
-// for a GPT-2 layer (d = 768, 12 heads, causal). Medians; ratios are within this run. Under two minutes.
+// for a GPT-2 layer (d = 768, 12 heads, causal), and what small problems cost. Medians of processor time, which other
+// programs on the machine disturb little; ratios are within this run. Under two minutes.
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { createRuntime, localLipschitz, spectralNorm } from "howsmooth";
-import { ceilingSpeed } from "./ceiling.mjs";
-import { gemmSpeed } from "./gemm.mjs";
-import { applicationFlops, gaussianLayer, median } from "./layer.mjs";
+import { ceilingLoop } from "./ceiling.mjs";
+import { gemmSpeed, shapes } from "./gemm.mjs";
+import { applicationFlops, gaussianLayer, median, processorTime } from "./layer.mjs";
+import { smallProblems } from "./small.mjs";
 
 const runtime = await createRuntime({ device: "wasm" });
 const { simd } = runtime.info;
@@ -13,28 +15,18 @@ const relaxed = simd === "relaxed";
 const kernels = await readFile(new URL(`../build/kernels/f32-${relaxed ? "relaxed" : "simd"}.wasm`, import.meta.url));
 console.log(`${os.cpus()[0].model}, ${process.version}, f32, ${simd}, one thread\n`);
 
-const top = await ceilingSpeed(relaxed);
-console.log(`ceiling (register-only multiply-add): ${top.toFixed(1)} GFLOP/s\n`);
-
-console.log("GEMM, packing included             GFLOP/s   of the ceiling");
-const shapes = [
-  ["A·B", 256, 256, 256],
-  ["A·B", 512, 512, 512],
-  ["A·B", 1024, 1024, 1024],
-  ["A·Bᵀ", 1024, 1024, 64],
-  ["A·B", 1024, 64, 1024],
-  ["Aᵀ·B", 1024, 64, 1024],
-  ["A·B", 1024, 2304, 768],
-  ["A·B", 1021, 1019, 67],
-];
+console.log("GEMM, GFLOP/s (in brackets: of the ceiling, a register-only multiply-add loop run in turn with it)");
+const ceiling = await ceilingLoop(relaxed);
 let reference = 0;
-for (const [kind, m, n, k] of shapes) {
-  const { total, product } = await gemmSpeed(kernels, kind, m, n, k);
-  if (m === 512) reference = product;
-  const label = `${kind}  ${m} × ${k} · ${k} × ${n}`;
-  console.log(
-    `${label.padEnd(32)} ${total.toFixed(1).padStart(8)}   ${(total / top).toFixed(2)}   (product alone ${product.toFixed(1)})`,
+for (const shape of shapes) {
+  const { kind, m, n, k, aim } = shape;
+  const speed = await gemmSpeed(kernels, shape, ceiling);
+  if (m === 512) reference = speed.product;
+  const both = ["total", "product"].map(
+    (what) => `${speed[what].toFixed(1).padStart(5)} (${(speed[what] / speed.ceiling).toFixed(2)})`,
   );
+  const label = `${kind}  ${m} × ${k} · ${k} × ${n}`;
+  console.log(`${label.padEnd(30)} packing included ${both[0]}   product alone ${both[1]}   aim ${aim.toFixed(2)}`);
 }
 
 console.log("\nlayer d = 768, 12 heads, causal");
@@ -43,15 +35,19 @@ const layer = runtime.attention(gaussianLayer({ d: 768, heads: 12, std: 0.02, ma
 for (const n of [64, 256, 1024]) {
   const { x } = gaussianLayer({ d: 768, heads: 12, std: 0.02, mask: "causal", seed: 1, n });
   const runs = n === 1024 ? 5 : 15;
-  const forward = await median(runs, () => layer.forward(x));
+  const forward = await median(runs, () => layer.forward(x), processorTime);
   const linearization = await layer.linearize(x);
   const space = await linearization.krylov({ transposed: false, maxSteps: 1 });
   await space.begin(Float64Array.from(x.data));
-  const application = await median(runs, () => space.iterate());
+  const application = await median(runs, () => space.iterate(), processorTime);
   space.dispose();
   linearization.dispose();
   const results = [];
-  const seconds = await median(3, async () => results.push(await localLipschitz(layer, x, { rtol: 1e-4 })));
+  const seconds = await median(
+    3,
+    async () => results.push(await localLipschitz(layer, x, { rtol: 1e-4 })),
+    processorTime,
+  );
   const flops = applicationFlops({ d: 768, heads: 12, n, causal: true });
   const speed = flops / application / 1e6;
   console.log(
@@ -59,6 +55,14 @@ for (const n of [64, 256, 1024]) {
   );
 }
 layer.dispose();
+
+const { call, sigma } = await smallProblems(runtime);
+console.log(`\na call: ${call.toFixed(1)} µs (jvp of one token, d = 4)`);
+for (const { heads, milliseconds, steps } of sigma) {
+  console.log(
+    `sigma, n = 8, d = 64, ${heads} head${heads > 1 ? "s" : ""}: ${milliseconds.toFixed(2)} ms, ${steps} steps`,
+  );
+}
 
 if (process.argv.includes("--accuracy")) {
   const { accuracy } = await import("./accuracy.mjs");

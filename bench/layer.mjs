@@ -64,17 +64,23 @@ function pairs(n, causal) {
   return causal ? (n + 1) / 2 : n;
 }
 
-export async function time(action) {
-  const start = performance.now();
-  await action();
-  return performance.now() - start;
+/** Milliseconds of processor time so far: what one thread costs, whoever else is on the machine. */
+export function processorTime() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
-/** Milliseconds, after two runs to warm up. */
-export async function median(runs, action) {
+export async function time(action, clock = () => performance.now()) {
+  const start = clock();
+  await action();
+  return clock() - start;
+}
+
+/** Milliseconds by a clock, the wall's unless another is given, after two runs to warm up. */
+export async function median(runs, action, clock) {
   const times = [];
   for (let run = -2; run < runs; run++) {
-    const elapsed = await time(action);
+    const elapsed = await time(action, clock);
     if (run >= 0) times.push(elapsed);
   }
   return times.sort((a, b) => a - b)[runs >> 1];

@@ -3,7 +3,7 @@
 import { Session } from "node:inspector/promises";
 import { createRuntime } from "howsmooth";
 import { compile } from "./compile.mjs";
-import { gaussianLayer } from "./layer.mjs";
+import { gaussianLayer, processorTime } from "./layer.mjs";
 
 /** Which part of the work a kernel belongs to; what is not named here is JavaScript. */
 const parts = {
@@ -38,11 +38,11 @@ await session.post("Profiler.setSamplingInterval", { interval: 200 });
 async function profile(runs, action) {
   await action();
   await action();
-  const start = process.cpuUsage().user;
+  const start = processorTime();
   await session.post("Profiler.start");
   for (let run = 0; run < runs; run++) await action();
   const { profile: samples } = await session.post("Profiler.stop");
-  const milliseconds = (process.cpuUsage().user - start) / 1000 / runs;
+  const milliseconds = (processorTime() - start) / runs;
   const nodes = new Map(samples.nodes.map((node) => [node.id, node.callFrame]));
   const shares = new Map();
   let total = 0;

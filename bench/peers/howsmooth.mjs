@@ -1,8 +1,8 @@
 // Ours, from dist/, on whichever Node runs this.
 import { readFile } from "node:fs/promises";
 import { createRuntime, localLipschitz, spectralNorm } from "../../dist/index.js";
-import { ceilingSpeed } from "../ceiling.mjs";
-import { gemmSpeed } from "../gemm.mjs";
+import { ceilingLoop } from "../ceiling.mjs";
+import { gemmSpeed, shapes } from "../gemm.mjs";
 import { serve } from "./serve.mjs";
 
 const runtime = await createRuntime({ device: "wasm" });
@@ -70,19 +70,9 @@ await serve({
     const relaxed = simd === "relaxed";
     const build = `../../build/kernels/f32-${relaxed ? "relaxed" : "simd"}.wasm`;
     const kernels = await readFile(new URL(build, import.meta.url));
-    const ceiling = await ceilingSpeed(relaxed);
-    const shapes = [];
-    for (const [kind, m, n, k] of [
-      ["A·B", 512, 512, 512],
-      ["A·B", 1024, 1024, 1024],
-      ["A·Bᵀ", 1024, 1024, 64],
-      ["A·B", 1024, 64, 1024],
-      ["A·B", 1024, 2304, 768],
-      ["A·B", 1021, 1019, 67],
-    ]) {
-      const { total, product } = await gemmSpeed(kernels, kind, m, n, k);
-      shapes.push({ kind, m, n, k, total, product });
-    }
-    return { ceiling, shapes };
+    const ceiling = await ceilingLoop(relaxed);
+    const speeds = [];
+    for (const shape of shapes) speeds.push({ ...shape, ...(await gemmSpeed(kernels, shape, ceiling)) });
+    return { shapes: speeds };
   },
 });

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { createRuntime } from "../../src/index.js";
+import { Random } from "../../src/random.js";
+import { hasKrylovSpace } from "../../src/spectral/krylov.js";
+import { tensor } from "../../src/tensor.js";
+
+const d = 64;
+const n = 96;
+const steps = 41;
+
+/** Bytes that JavaScript's heap and array buffers grow by in a step: a median, for some steps meet a collection. */
+async function bytesPerStep(step: (index: number) => Promise<unknown>): Promise<number> {
+  const growth: number[] = [];
+  for (let index = 0; index < steps; index++) {
+    const before = process.memoryUsage();
+    await step(index);
+    const after = process.memoryUsage();
+    growth.push(after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers);
+  }
+  return growth.sort((a, b) => a - b)[steps >> 1];
+}
+
+it("a solver's step allocates a few small objects and no vector", async () => {
+  const runtime = await createRuntime({ device: "wasm" });
+  try {
+    const random = new Random(1);
+    const gaussian = (rows: number) => tensor(random.fillGaussian(new Float64Array(rows * d)), [rows, d]);
+    const map = () => ({ weight: gaussian(d) });
+    const layer = runtime.attention({ heads: 4, query: map(), key: map(), value: map(), output: map() });
+    const linearization = await layer.linearize(gaussian(n));
+    if (!hasKrylovSpace(linearization)) throw new Error("a WebAssembly linearization has a Krylov space");
+    const vector = n * d * Float32Array.BYTES_PER_ELEMENT;
+
+    const power = await linearization.krylov({ transposed: false, maxSteps: 1 });
+    await power.begin(Float64Array.from(gaussian(n).data));
+    expect(await bytesPerStep(() => power.iterate())).toBeLessThan(vector / 8);
+    power.dispose();
+
+    const lanczos = await linearization.krylov({ transposed: false, maxSteps: steps });
+    await lanczos.begin(Float64Array.from(gaussian(n).data));
+    expect(await bytesPerStep((k) => lanczos.bidiagonalize(k))).toBeLessThan(vector / 8);
+    lanczos.dispose();
+
+    // A call that copies its result out shows what the limit would miss otherwise.
+    const u = gaussian(n);
+    expect(await bytesPerStep(() => linearization.jvp(u))).toBeGreaterThan(vector / 2);
+    linearization.dispose();
+  } finally {
+    runtime.dispose();
+  }
+});
