@@ -63,6 +63,29 @@ for (const { name, needed, open, webgpu, simd } of browsers) {
       expect(error).toMatch(/DeviceError.*Content-Security-Policy must allow 'wasm-unsafe-eval' in script-src/);
     });
 
+    if (name === "WebKitGTK") {
+      it("threads are refused: it has no shared memory", async () => {
+        const { error } = await browser.outcome(`${site.url}page.html?on=threads`);
+        expect(error).toMatch(/"threads": 2 cannot be had: this .* share/);
+      });
+    } else {
+      it("threads, on a page that is cross-origin isolated", async () => {
+        const { proofs, error } = await browser.outcome(`${site.url}page.html?on=threads&isolated`);
+        expect(error).toBeUndefined();
+        expect(proofs).toEqual(["f32", "f64"].map((dtype) => ({ dtype, threads: 2 })));
+      });
+
+      it("threads are refused on another page, which is told the headers", async () => {
+        const { error } = await browser.outcome(`${site.url}page.html?on=threads`);
+        expect(error).toMatch(/Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp/);
+      });
+
+      it("threads are refused by a policy without blob:, which is named", async () => {
+        const { error } = await browser.outcome(`${site.url}page.html?on=threads&isolated&csp=${strictWithWasm}`);
+        expect(error).toMatch(/Content-Security-Policy must allow blob: in worker-src/);
+      });
+    }
+
     if (!webgpu) return;
     it("WebGPU", async () => {
       const proofs = await proven("ES modules", `${site.url}page.html?on=webgpu`, ["f32"]);

@@ -4,6 +4,7 @@ import { prove } from "./evidence.js";
 import { bun, chromium, deno, describeWith, type Needed, node, node24, output } from "./machine.js";
 import { packages } from "./places.js";
 
+const twoThreads = ["f32", "f64"].map((dtype) => ({ dtype, threads: 2 }));
 const firstNumber = (text: string): string => text.match(/\d+\.\d+\.\d+/)![0];
 
 for (const runtime of [node, node24]) {
@@ -40,6 +41,22 @@ describeWith([bun], "Bun", () => {
 it("Node's relaxed SIMD is used where it is on", async () => {
   const [proof] = JSON.parse(await output(node.path, "--experimental-wasm-relaxed-simd", "import.mjs"));
   expect(proof.simd).toBe("relaxed");
+});
+
+describe("threads", () => {
+  const runs: [Needed, string[]][] = [
+    [node, ["threads.mjs"]],
+    [node24, ["threads.mjs"]],
+    [deno, ["run", "--allow-read=.", "--no-prompt", "threads.mjs"]],
+    [bun, ["threads.mjs"]],
+  ];
+  for (const [runtime, args] of runs) {
+    describeWith([runtime], runtime.name, () => {
+      it("two give one's answer to the last bit", async () => {
+        expect(JSON.parse(await output(runtime.path, ...args))).toEqual(twoThreads);
+      });
+    });
+  }
 });
 
 /** SwiftShader, which Debian's Chromium brings, where the machine has no GPU. */

@@ -17,7 +17,7 @@ export interface Site {
   close(): void;
 }
 
-/** `?csp=…` is answered with that Content-Security-Policy. */
+/** `?csp=…` is answered with that Content-Security-Policy, `?isolated` with what cross-origin isolation takes. */
 export async function openSite(folder: string): Promise<Site> {
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url!, "http://localhost");
@@ -28,6 +28,8 @@ export async function openSite(folder: string): Promise<Site> {
     }
     const policy = searchParams.get("csp");
     if (policy) response.setHeader("content-security-policy", policy);
+    if (searchParams.has("isolated")) response.setHeader("cross-origin-opener-policy", "same-origin");
+    response.setHeader("cross-origin-embedder-policy", searchParams.has("isolated") ? "require-corp" : "unsafe-none");
     response.setHeader("content-type", types[extname(file)] ?? "application/octet-stream");
     createReadStream(file).pipe(response);
   });
