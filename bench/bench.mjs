@@ -7,6 +7,7 @@ import { createRuntime, localLipschitz, spectralNorm } from "howsmooth";
 import { ceilingLoop } from "./ceiling.mjs";
 import { gemmSpeed, shapes } from "./gemm.mjs";
 import { applicationFlops, gaussianLayer, median, processorTime } from "./layer.mjs";
+import { sharing } from "./sharing.mjs";
 import { smallProblems } from "./small.mjs";
 
 const runtime = await createRuntime({ device: "wasm" });
@@ -55,6 +56,7 @@ for (const n of [64, 256, 1024]) {
   );
 }
 layer.dispose();
+await sharing(runtime);
 
 const { call, sigma } = await smallProblems(runtime);
 console.log(`\na call: ${call.toFixed(1)} µs (jvp of one token, d = 4)`);
