@@ -33,7 +33,7 @@ export const TOKENS_AT_ONCE = 256;
  *
  * An attention layer on WebAssembly takes the steps of several inputs together, as many as have 256 tokens between them,
  * so that the products with its weights are shared: short inputs gain, and memory is what one input of 256 tokens takes
- * (or the longest input). Other layers, and the power method, are measured input by input.
+ * (or the longest input). Other layers, the power method and runtimes of several threads go input by input.
  * @throws TypeError, RangeError for wrong inputs, by their place ("xs[3]"), before any work; otherwise as
  *   `localLipschitz` does, once the inputs under way are done; the signal's reason on abort
  * @example

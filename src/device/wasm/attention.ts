@@ -73,6 +73,8 @@ export class WasmAttention extends Held implements Attention, StepsTogether {
 
   async together(): Promise<Linearizer> {
     throwIfDisposed("attention", this.#disposed);
+    // All threads share the step of one input, and would not share that of several.
+    if (this.#region.heap.shared) return this;
     const lockstep = new Lockstep(this.#kernels, this.#region.heap, this.#sizes);
     return { linearize: async (x) => this.#linearize(x, lockstep) };
   }

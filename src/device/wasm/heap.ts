@@ -31,7 +31,7 @@ export class Heap {
     /** Bytes of attention probabilities that one linearization may keep. */
     readonly scoreBudget: number,
     /** Whether other threads may work in the memory. */
-    shared = false,
+    readonly shared = false,
   ) {
     this.word = dtype === "f32" ? 4 : 8;
     this.memory = new (webAssembly().Memory)({ initial: 1, maximum: MOST_PAGES, shared });

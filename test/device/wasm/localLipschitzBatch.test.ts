@@ -1,15 +1,15 @@
 // Many inputs of one layer, held against the same inputs one by one.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OutOfMemoryError } from "../../src/errors.js";
-import type { LinearizableLayer } from "../../src/layer.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
-import { type BatchProgress, localLipschitzBatch, TOKENS_AT_ONCE } from "../../src/localLipschitzBatch.js";
-import { Random } from "../../src/random.js";
-import { createRuntime, type Runtime } from "../../src/runtime.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
-import { attentionCases } from "../reference/arbitraries.js";
-import { onWebGpu, variantRuntime, variants } from "./variants.js";
+import { OutOfMemoryError } from "../../../src/errors.js";
+import type { LinearizableLayer } from "../../../src/layer.js";
+import { localLipschitz } from "../../../src/localLipschitz.js";
+import { type BatchProgress, localLipschitzBatch, TOKENS_AT_ONCE } from "../../../src/localLipschitzBatch.js";
+import { Random } from "../../../src/random.js";
+import { createRuntime, type Runtime } from "../../../src/runtime.js";
+import { type Tensor, tensor } from "../../../src/tensor.js";
+import { attentionCases } from "../../reference/arbitraries.js";
+import { variantRuntime, variants } from "../variants.js";
 
 const random = new Random(3);
 const gaussian = (rows: number, columns: number, std = 1) =>
@@ -19,7 +19,7 @@ const heapOf = (runtime: Runtime) => (runtime as unknown as { heap: { used: numb
 
 const somewhere = fc.constantFrom("none" as const, "causal" as const, { window: { left: 3, right: 1 } });
 
-describe.skipIf(onWebGpu).each(variants)("localLipschitzBatch in $name", (variant) => {
+describe.each(variants)("localLipschitzBatch in $name", (variant) => {
   let runtime: Runtime;
   beforeAll(async () => {
     runtime = await variantRuntime(variant);
@@ -49,7 +49,7 @@ describe.skipIf(onWebGpu).each(variants)("localLipschitzBatch in $name", (varian
   });
 });
 
-describe.skipIf(onWebGpu)("localLipschitzBatch", () => {
+describe("localLipschitzBatch", () => {
   let runtime: Runtime;
   let layer: ReturnType<Runtime["attention"]>;
   beforeAll(async () => {
@@ -144,6 +144,16 @@ describe.skipIf(onWebGpu)("localLipschitzBatch", () => {
       }
     }
     expect(failures).toBeGreaterThan(2);
+  });
+
+  it("goes input by input where threads share the work", async () => {
+    const team = await createRuntime({ device: "wasm", threads: 2 });
+    const spec = { heads: 2, query: linear(8, 8), key: linear(8, 8), value: linear(8, 8) };
+    const [alone, shared] = [runtime, team].map((one) => one.attention(spec));
+    const xs = [7, 12].map((n) => gaussian(n, 8));
+    expect(await localLipschitzBatch(shared, xs)).toEqual(await localLipschitzBatch(alone, xs));
+    alone.dispose();
+    team.dispose();
   });
 
   it("measures a layer of another make input by input", async () => {
