@@ -9,6 +9,7 @@ import { gemmSpeed, shapes } from "./gemm.mjs";
 import { applicationFlops, gaussianLayer, median, processorTime } from "./layer.mjs";
 import { sharing } from "./sharing.mjs";
 import { smallProblems } from "./small.mjs";
+import { threadsGain } from "./threads.mjs";
 
 const runtime = await createRuntime({ device: "wasm" });
 const { simd } = runtime.info;
@@ -57,6 +58,14 @@ for (const n of [64, 256, 1024]) {
 }
 layer.dispose();
 await sharing(runtime);
+
+console.log("\ntwo threads against one, n = 1024   ms, one   ms, two   gain   gain by the main thread's own time");
+for (const [what, [one, two]] of Object.entries(await threadsGain())) {
+  const gain = (kind) => (one[kind] / two[kind]).toFixed(2);
+  console.log(
+    `${what.padEnd(33)} ${one.wall.toFixed(0).padStart(9)} ${two.wall.toFixed(0).padStart(9)} ${gain("wall").padStart(6)}   ${gain("busy")}`,
+  );
+}
 
 const { call, sigma } = await smallProblems(runtime);
 console.log(`\na call: ${call.toFixed(1)} µs (jvp of one token, d = 4)`);
