@@ -1,11 +1,10 @@
 // The device tests in a page of Chromium: Dawn, over SwiftShader where there is no GPU.
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
-import { chromium, describeWith, type Needed } from "../machine.js";
+import { chromium, type Needed } from "../machine.js";
 import { packages } from "../places.js";
 import { openSite } from "../site.js";
-import { bundle } from "./bundle.js";
-import { declareTests, type Run } from "./suite.js";
+import { describeRun, type Run } from "./suite.js";
 
 const playwright: Needed = {
   name: "playwright-core",
@@ -32,6 +31,4 @@ async function runInChromium(folder: string): Promise<Run> {
   };
 }
 
-describeWith([chromium, playwright], "the device tests in Chromium", async () => {
-  await declareTests(await runInChromium(await bundle()));
-});
+describeRun([chromium, playwright], "the device tests in Chromium", runInChromium);

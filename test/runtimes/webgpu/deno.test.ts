@@ -3,9 +3,8 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
-import { deno, describeWith, type Needed } from "../machine.js";
-import { bundle } from "./bundle.js";
-import { declareTests, type Run } from "./suite.js";
+import { deno, type Needed } from "../machine.js";
+import { describeRun, type Run } from "./suite.js";
 
 const drivers = ["/usr/share/vulkan/icd.d/lvp_icd.x86_64.json", "/usr/lib/chromium/vk_swiftshader_icd.json"];
 const driver: Needed = {
@@ -28,6 +27,4 @@ function runInDeno(folder: string): Run {
   };
 }
 
-describeWith([deno, driver], "the device tests in Deno", async () => {
-  await declareTests(runInDeno(await bundle()));
-});
+describeRun([deno, driver], "the device tests in Deno", runInDeno);

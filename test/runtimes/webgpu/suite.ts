@@ -1,5 +1,8 @@
 // The device tests of another runtime as tests of this one: the same names, each ending as it ended there.
+import { existsSync } from "node:fs";
 import { afterAll, expect, it } from "vitest";
+import { describeWith, type Needed } from "../machine.js";
+import { bundle } from "./bundle.js";
 import type { SuiteEvent } from "./events.js";
 
 /** A run of program.ts somewhere. */
@@ -12,8 +15,15 @@ export interface Run {
 /** Milliseconds without a word after which a run is given up: more than the runner there gives one test. */
 const SILENCE = 240_000;
 
+/** The tests of a run that `start` starts on the bundle in a folder; one that is skipped by name where it cannot. */
+export function describeRun(needed: Needed[], title: string, start: (folder: string) => Run | Promise<Run>): void {
+  const found = needed.every(({ path }) => existsSync(path));
+  const declared = async () => declareTests(await start(await bundle()));
+  describeWith(needed, title, found ? declared : () => it.skip("every test", () => undefined));
+}
+
 /** Declares the tests once the other runtime has told which there are; each then waits for what becomes of it there. */
-export async function declareTests(run: Run): Promise<void> {
+async function declareTests(run: Run): Promise<void> {
   afterAll(() => run.stop());
   const said: string[] = [];
   const events = eventsOf(run, said);
