@@ -81,6 +81,8 @@ export const WHOLE: u8 = 2;
   keyStrips: usize;
   /** [kvHead][strip][dValue][MR]. */
   valueStrips: usize;
+  /** Streamed, both hold one kvHead's alone: 1 + the kvHead whose keys, and whose values, are there (i32 each), or 0. */
+  held: usize;
   // Work space of one application.
   /** Of one head: [strip of channels][key][MR], keys padded to whole strips, and [panel of keyColumns][token][NR]. */
   keyChannels: usize;
@@ -331,9 +333,11 @@ export function attend(s: Primal, y: usize): void {
   barrier();
   if (l.kind == L2) centre(s);
 
-  for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
-    tokenStrips(s.n, s.qkv, channels, keyChannel(l, kv), l.dHead, keyStripsOf(s, kv), tangentRows(l));
-    tokenStrips(s.n, s.qkv, channels, valueChannel(l, kv), l.dValue, valueStripsOf(s, kv), l.dValue);
+  if (!s.streamed) {
+    for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
+      makeKeyStrips(s, kv, keyStripsOf(s, kv));
+      makeValueStrips(s, kv, valueStripsOf(s, kv));
+    }
   }
 
   let maxScore: f64 = 0;
@@ -392,15 +396,32 @@ export function applyOutput(s: Primal, o: usize, y: usize): void {
   }
 }
 
-// @ts-ignore: decorator
-@inline
 export function keyStripsOf(s: Primal, kv: i32): usize {
+  if (s.streamed) {
+    if (load<i32>(s.held) != kv + 1) makeKeyStrips(s, kv, s.keyStrips);
+    store<i32>(s.held, kv + 1);
+    return s.keyStrips;
+  }
   return s.keyStrips + <usize>(kv * s.strips * MR * tangentRows(s.layer)) * WORD;
 }
-// @ts-ignore: decorator
-@inline
+
 export function valueStripsOf(s: Primal, kv: i32): usize {
+  if (s.streamed) {
+    if (load<i32>(s.held, 4) != kv + 1) makeValueStrips(s, kv, s.valueStrips);
+    store<i32>(s.held, kv + 1, 4);
+    return s.valueStrips;
+  }
   return s.valueStrips + <usize>(kv * s.strips * MR * s.layer.dValue) * WORD;
+}
+
+function makeKeyStrips(s: Primal, kv: i32, to: usize): void {
+  const l = s.layer;
+  tokenStrips(s.n, s.qkv, l.channels, keyChannel(l, kv), l.dHead, to, tangentRows(l));
+}
+
+function makeValueStrips(s: Primal, kv: i32, to: usize): void {
+  const l = s.layer;
+  tokenStrips(s.n, s.qkv, l.channels, valueChannel(l, kv), l.dValue, to, l.dValue);
 }
 
 /** One head's keys, values and queries as the products over keys and over queries read them, in work space. */

@@ -43,14 +43,41 @@ import { basisNote, breakdown, type Ending, finished, type Outcome, stepLimit, z
 export async function spectralNorm(op: LinearOperator, options: SpectralNormOptions = {}): Promise<SpectralNorm> {
   checkProblem(op, options);
   throwIfAborted(options.signal);
-  const start = options.start ?? (await patternGuess(op, leadingRight));
   const core = hasCore(op) ? op.core() : undefined;
-  if (!core) return iterate(op, { ...options, start });
   try {
-    const found = await iterate(core, { ...options, start: restricted(core, op, start) });
-    return { ...found, ...core.lift(found) };
+    const { problem, space } = await begun(op, core, options);
+    try {
+      const found = await solve(space, problem, core ?? op, options);
+      return core ? { ...found, ...core.lift(found) } : found;
+    } finally {
+      space.dispose();
+    }
   } finally {
-    core.dispose();
+    core?.dispose();
+  }
+}
+
+/** A space that has its start vector; guess and start, which are as long as a basis vector, are let go on return. */
+async function begun(
+  op: LinearOperator,
+  core: Core | undefined,
+  options: SpectralNormOptions,
+): Promise<{ problem: Problem; space: KrylovSpace }> {
+  const iterated = core ?? op;
+  const given = options.start ?? (await patternGuess(op, leadingRight));
+  const { problem, guess } = checkProblem(iterated, { ...options, start: core ? restricted(core, op, given) : given });
+  // Made before anything else is awaited, after which the caller may change the guess.
+  const start = startVector(problem, guess);
+  const { transposed, storedSteps: maxSteps } = problem;
+  const space = hasKrylovSpace(iterated)
+    ? await iterated.krylov({ transposed, maxSteps })
+    : new HostKrylovSpace(iterated, transposed);
+  try {
+    await space.begin(start);
+    return { problem, space };
+  } catch (error) {
+    space.dispose();
+    throw error;
   }
 }
 
@@ -59,21 +86,6 @@ function restricted(core: Core, op: LinearOperator, start: TensorLike | "random"
   if (start === "random") return start;
   const guess = core.restrict(checkTensor("start", start, op.inShape));
   return guess.data.some((value) => value !== 0) ? guess : "random";
-}
-
-async function iterate(op: LinearOperator, options: SpectralNormOptions): Promise<SpectralNorm> {
-  const { problem, guess } = checkProblem(op, options);
-  const { transposed, storedSteps: maxSteps } = problem;
-  // Made before anything is awaited, after which the caller may change the guess; let go once the space has it.
-  let start: Float64Array | undefined = startVector(problem, guess);
-  const space = hasKrylovSpace(op) ? await op.krylov({ transposed, maxSteps }) : new HostKrylovSpace(op, transposed);
-  try {
-    await space.begin(start);
-    start = undefined;
-    return await solve(space, problem, op, options);
-  } finally {
-    space.dispose();
-  }
 }
 
 async function leadingRight(op: LinearOperator): Promise<Float64Array> {

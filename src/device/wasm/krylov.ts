@@ -102,7 +102,7 @@ export class WasmKrylovSpace implements KrylovSpace {
   }
 
   async tridiagonalize(k: number): Promise<{ alpha: number; beta: number }> {
-    this.#giveUpRange();
+    if (this.#us.length > 1) this.#giveUpRange();
     this.#ensure(1, k + 2);
     this.#kernels.tridiagonalize(this.#at, k);
     return { alpha: this.#read(":alpha"), beta: this.#read(":beta") };
@@ -181,9 +181,7 @@ export class WasmKrylovSpace implements KrylovSpace {
     }
   }
 
-  /** All vectors of the range but one for work. */
   #giveUpRange(): void {
-    if (this.#us.length <= 1) return;
     this.#rangeRegion.free();
     this.#us.length = 0;
   }

@@ -66,7 +66,7 @@ export const PRIMAL = [
     "sin",
   ],
   ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "streamed", "probabilities", "x", "qkv", "o"],
-  ...["keyStrips", "valueStrips", "keyChannels", "valueChannels", "queryRows"],
+  ...["keyStrips", "valueStrips", "held", "keyChannels", "valueChannels", "queryRows"],
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
   ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore"],
 ] as const;

@@ -90,8 +90,6 @@ export function primalSpace(
     x: reals(tokens * dIn, kept),
     qkv: reals(tokens * channels, kept),
     o: outputs,
-    keyStrips: reals(kvHeads * keys * tangentRows, kept),
-    valueStrips: reals(kvHeads * keys * dValue, kept),
     dqkv: reals(tokens * channels, work),
     dO: outputs,
   };
@@ -106,14 +104,26 @@ export function primalSpace(
     gradientKeys: reals(Math.max(keys, tokens) * toPanels(keyColumns), work),
     gradientValues: reals(Math.max(keys, tokens) * toPanels(dValue), work),
   });
-  const probabilities = () => region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities");
-  const all = streamed ? undefined : probabilities();
+  // Kept, for all heads together; streamed, for one head at a time.
+  const reusedBy = (kvHeads: number) => ({
+    keyStrips: reals(kvHeads * keys * tangentRows, kept),
+    valueStrips: reals(kvHeads * keys * dValue, kept),
+    held: zeros(region, 8, kept),
+    probabilities: region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities"),
+  });
+  const all = streamed ? undefined : reusedBy(kvHeads);
   const copies = Array.from({ length: members }, () => ({
     ...fields,
     ...workOfHead(),
-    probabilities: all ?? probabilities(),
+    ...(all ?? reusedBy(1)),
   }));
   return { at: region.bytes(structSize(PRIMAL) * copies.length, "a linearization"), copies };
+}
+
+function zeros(region: Region, bytes: number, what: string): number {
+  const at = region.bytes(bytes, what);
+  new Uint8Array(region.heap.memory.buffer, at, bytes).fill(0);
+  return at;
 }
 
 /** cos and sin of position·frequency, in panels of a row a pair. */

@@ -7,18 +7,23 @@ import { Random } from "../../../src/random.js";
 import { tensor } from "../../../src/tensor.js";
 
 describe.each(["f32", "f64"] as const)("streamed scores in %s", (dtype) => {
-  it.each(["dot-product", "l2"] as const)("%s attention is the same as with kept scores", async (kind) => {
+  it.each([
+    ["dot-product", 3, 3],
+    ["dot-product", 4, 2],
+    ["l2", 3, 3],
+  ] as const)("%s attention of %i heads, %i of keys, is the same as with kept scores", async (kind, heads, kvHeads) => {
     const random = new Random(4);
     const gaussian = (rows: number, columns: number) =>
       tensor(random.fillGaussian(new Float64Array(rows * columns), 0.3), [rows, columns]);
     const n = 150;
     const spec: AttentionSpec = {
       kind,
-      heads: 3,
-      query: { weight: gaussian(10, 12) },
-      key: { weight: gaussian(10, 12) },
-      value: { weight: gaussian(10, 15) },
-      output: { weight: gaussian(15, 7) },
+      heads,
+      kvHeads,
+      query: { weight: gaussian(10, 4 * heads) },
+      key: { weight: gaussian(10, 4 * kvHeads) },
+      value: { weight: gaussian(10, 5 * kvHeads) },
+      output: { weight: gaussian(5 * heads, 7) },
       mask: "causal",
     };
     const x = gaussian(n, 10);
