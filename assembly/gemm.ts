@@ -7,8 +7,8 @@
 // next, so that nothing is packed between the products of an attention layer.
 import { madd, MR, NR, Packed, PanelRow, ROW, WORD } from "./simd";
 
-/** Steps of k for which one strip and one panel share the first-level cache. */
-const KC: i32 = 384;
+/** Most steps of k for which one strip and one panel share the first-level cache. */
+const KC: i32 = 512;
 /** Strips that share the second-level cache. */
 const STRIPS: i32 = 32;
 
@@ -118,8 +118,10 @@ export function multiply(
   const stripBytes = <usize>(MR * k) * WORD;
   const strips = (m + MR - 1) / MR;
   const panels = (n + NR - 1) / NR;
-  for (let k0 = 0; k0 < k; k0 += KC) {
-    const steps = min(KC, k - k0);
+  const blocks = max(1, (k + KC - 1) / KC);
+  const depth = (k + blocks - 1) / blocks; // equal blocks: a short last one would load and store C for little
+  for (let k0 = 0; k0 < k; k0 += depth) {
+    const steps = min(depth, k - k0);
     const add = accumulate || k0 > 0;
     for (let s0 = 0; s0 < strips; s0 += STRIPS) {
       const s1 = min(s0 + STRIPS, strips);
