@@ -9,12 +9,12 @@ const browsers = ["Chromium", "Firefox", "WebKitGTK"];
 const bundlers = ["Vite", "webpack", "esbuild", "Rollup"];
 const order = [...servers, ...browsers, ...bundlers];
 const simd = { relaxed: "relaxed", simd128: "128-bit" };
-const head = ["", "version", "proven", "SIMD", "WebGPU"];
+const head = ["", "version", "proven", "SIMD", "threads", "WebGPU"];
 
 /** The table's lines: what has been proven where, by which version. */
 export async function provenRows() {
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
-  const proven = await Promise.all(names.map((name) => readJSON(name)));
+  const proven = await readAll("");
+  const threaded = new Set((await readAll("threads/")).map(({ runtime }) => runtime));
   const runtimes = [...new Set(proven.map(({ runtime }) => runtime))];
   runtimes.sort((a, b) => rank(a) - rank(b));
   return runtimes.map((runtime) => {
@@ -26,6 +26,7 @@ export async function provenRows() {
       ways[0].version,
       listed(wasm.map(({ how }) => `✅ ${how}`)),
       listed(wasm.flatMap(({ proofs }) => proofs.map((proof) => simd[proof.simd]))),
+      threaded.has(runtime) ? "✅" : "–",
       gpu ? (gpu.how === "the webgpu package" ? "✅ by the `webgpu` package" : "✅") : "–",
     ];
   });
@@ -33,6 +34,11 @@ export async function provenRows() {
 
 function listed(names) {
   return [...new Set(names)].sort().join(", ");
+}
+
+async function readAll(path) {
+  const names = (await readdir(new URL(path, folder))).filter((name) => name.endsWith(".json"));
+  return Promise.all(names.map((name) => readJSON(`${path}${name}`)));
 }
 
 async function readJSON(name) {

@@ -9,7 +9,8 @@ import { coldStarts, programs, runtimes } from "./starts.mjs";
 const rounds = 10;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
-const kernels = ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"];
+const plain = ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"];
+const kernels = [...plain, ...plain.map((name) => `${name}-threads`)];
 const binaries = await Promise.all(
   kernels.map(async (name) => [name, gzipped(await readFile(`dist/kernels/${name}.wasm`))]),
 );

@@ -33,6 +33,13 @@ export function prove(way: Way, proofs: Proof[], dtypes: string[] = ["f32", "f64
   writeFileSync(`${evidence}${name}.json`, JSON.stringify({ ...way, device, proofs }, null, 2));
 }
 
+/** Keeps that two threads have given the answer of one, in both dtypes. */
+export function proveThreads(runtime: string, version: string, proofs: unknown): void {
+  expect(proofs).toEqual(["f32", "f64"].map((dtype) => ({ dtype, threads: 2 })));
+  mkdirSync(`${evidence}threads`, { recursive: true });
+  writeFileSync(`${evidence}threads/${runtime.replace(/\W+/g, "-")}.json`, JSON.stringify({ runtime, version }));
+}
+
 /** What a measurement costs somewhere, for the README. */
 export function recordCost(name: string, cost: Record<string, number>): void {
   mkdirSync(`${evidence}costs`, { recursive: true });

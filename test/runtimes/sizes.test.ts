@@ -4,7 +4,8 @@ import { expect, it } from "vitest";
 import { bundledBytes, gzipped } from "../../scripts/size/bytes.mjs";
 import { root } from "./places.js";
 
-const kernels = ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"];
+const plain = ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"];
+const kernels = [...plain, ...plain.map((name) => `${name}-threads`)];
 const embedded = (name: string) => gzipped(readFileSync(`${root}src/device/wasm/kernels/${name}.ts`));
 const core = () => bundledBytes('export { createRuntime, localLipschitz } from "howsmooth";');
 
