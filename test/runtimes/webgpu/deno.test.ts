@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { deno, type Needed } from "../machine.js";
 import { describeRun, type Run } from "./suite.js";
 
@@ -19,8 +20,11 @@ function runInDeno(folder: string): Run {
     env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env, VK_ICD_FILENAMES: driver.path, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const said = new PassThrough();
+  child.stdout.pipe(said, { end: false });
+  child.on("close", (code, signal) => said.end(`deno ended by ${signal ?? `exit code ${code}`}\n`));
   return {
-    lines: createInterface(child.stdout),
+    lines: createInterface(said),
     async stop() {
       child.kill();
     },
