@@ -14,8 +14,8 @@ const driver: Needed = {
   from: "apt-get install libvulkan1 mesa-vulkan-drivers",
 };
 
-function runInDeno(folder: string): Run {
-  const child = spawn(deno.path, ["run", "--allow-env", "--no-prompt", `${folder}program.js`], {
+function runInDeno(folder: string, files: string[]): Run {
+  const child = spawn(deno.path, ["run", "--allow-env", "--no-prompt", `${folder}program.js`, ...files], {
     // Without a folder for windows lavapipe complains of it on every adapter.
     env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env, VK_ICD_FILENAMES: driver.path, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "inherit"],
@@ -31,4 +31,4 @@ function runInDeno(folder: string): Run {
   };
 }
 
-describeRun([deno, driver], "the device tests in Deno", runInDeno);
+describeRun([deno, driver], "the device tests in Deno", "apart", runInDeno);
