@@ -6,7 +6,7 @@ import { collectTests, type File, startTests, type Task, type Test, type VitestR
 import { processError } from "@vitest/utils/error";
 import type { SuiteEvent } from "./events.js";
 
-const TIMEOUT = 180_000;
+const TIMEOUT = 120_000;
 
 function say(event: SuiteEvent): void {
   console.log(JSON.stringify(event));

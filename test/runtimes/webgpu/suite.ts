@@ -26,7 +26,7 @@ interface Told {
 }
 
 /** Milliseconds without a word after which a run is given up: more than the runner there gives one test. */
-const SILENCE = 240_000;
+const SILENCE = 150_000;
 /** Milliseconds for a run, a second start of it included. */
 const LONGEST = 15 * 60_000;
 
