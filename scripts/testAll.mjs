@@ -7,7 +7,7 @@ const stages = [
   { script: "lint", minutes: 4 },
   { script: "test:long", minutes: 12 },
   { script: "test:runtimes", minutes: 12 },
-  { script: "test:webgpu", minutes: 22 },
+  { script: "test:webgpu", minutes: 18 },
   { script: "docs", minutes: 3 },
 ].filter(({ script }) => script !== "build" || !process.argv.includes("--built"));
 

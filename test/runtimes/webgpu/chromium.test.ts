@@ -12,7 +12,7 @@ const playwright: Needed = {
   from: "npm --prefix test/runtimes ci",
 };
 
-async function runInChromium(folder: string, files: string[]): Promise<Run> {
+async function runInChromium(folder: string): Promise<Run> {
   const { launchChromium } = await import("../browsers.js");
   const browser = await launchChromium();
   const site = await openSite(folder);
@@ -21,7 +21,7 @@ async function runInChromium(folder: string, files: string[]): Promise<Run> {
   page.on("console", (message) => said.write(`${message.text()}\n`));
   page.on("pageerror", (error) => said.write(`${error.stack}\n`));
   page.on("crash", () => said.end("the page crashed\n"));
-  await page.goto(`${site.url}index.html#${files.join(",")}`);
+  await page.goto(`${site.url}index.html`);
   return {
     lines: createInterface(said),
     async stop() {
@@ -31,4 +31,4 @@ async function runInChromium(folder: string, files: string[]): Promise<Run> {
   };
 }
 
-describeRun([chromium, playwright], "the device tests in Chromium", "together", runInChromium);
+describeRun([chromium, playwright], "the device tests in Chromium", runInChromium);

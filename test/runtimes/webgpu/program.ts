@@ -1,8 +1,7 @@
-// Runs files of the device tests wherever this is loaded, and says what becomes of them, an event a line of the
-// console; asked for none, it says which tests there are.
+// Runs the device tests wherever this is loaded, and says what becomes of them, an event a line of the console.
 
 import files from "virtual:device-tests";
-import { collectTests, type File, startTests, type Task, type Test, type VitestRunner } from "@vitest/runner";
+import { type File, startTests, type Task, type Test, type VitestRunner } from "@vitest/runner";
 import { processError } from "@vitest/utils/error";
 import type { SuiteEvent } from "./events.js";
 
@@ -17,11 +16,11 @@ const told = (error: unknown): string => {
   return [stack?.includes(message) ? stack : `${name}: ${message}\n${stack}`, diff].filter(Boolean).join("\n");
 };
 
-/** The names of a test's suites, and its own. */
+/** The names of a test's file and suites, and its own. */
 function nameOf(test: Test): string {
   const names = [test.name];
   for (let suite = test.suite; suite; suite = suite.suite) names.unshift(suite.name);
-  return names.join(" > ");
+  return [test.file.name, ...names].join(" > ");
 }
 
 function testsOf(task: Task): Test[] {
@@ -59,12 +58,7 @@ const runner: VitestRunner = {
     const tests = collected.flatMap(testsOf);
     say({
       event: "collected",
-      tests: tests.map((test) => ({
-        id: test.id,
-        file: test.file.filepath,
-        name: nameOf(test),
-        skipped: test.mode === "skip",
-      })),
+      tests: tests.map((test) => ({ id: test.id, name: nameOf(test), skipped: test.mode === "skip" })),
     });
   },
   onAfterRunTask({ id, result }) {
@@ -74,15 +68,8 @@ const runner: VitestRunner = {
   },
 };
 
-/** By arguments in Deno, by the address's fragment in a page. */
-function askedFor(): string[] {
-  const { Deno, location } = globalThis as { Deno?: { args: string[] }; location?: { hash: string } };
-  return Deno ? Deno.args : (location?.hash.slice(1).split(",").filter(Boolean) ?? []);
-}
-
 try {
-  const asked = askedFor();
-  const run = await (asked.length > 0 ? startTests(asked, runner) : collectTests(Object.keys(files), runner));
+  const run = await startTests(Object.keys(files), runner);
   say({ event: "end", failures: run.flatMap(failuresOf) });
 } catch (error) {
   say({ event: "end", failures: [told(error)] });
