@@ -61,7 +61,7 @@ await sharing(runtime);
 
 console.log("\ntwo threads against one, n = 1024   ms, one   ms, two   gain   gain by the main thread's own time");
 for (const [what, [one, two]] of Object.entries(await threadsGain())) {
-  const gain = (kind) => (one[kind] / two[kind]).toFixed(2);
+  const gain = (kind) => (Number.isNaN(two[kind]) ? "–" : (one[kind] / two[kind]).toFixed(2));
   console.log(
     `${what.padEnd(33)} ${one.wall.toFixed(0).padStart(9)} ${two.wall.toFixed(0).padStart(9)} ${gain("wall").padStart(6)}   ${gain("busy")}`,
   );

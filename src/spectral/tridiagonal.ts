@@ -31,8 +31,9 @@ export function leadingPair(
     const mean = (matrix.diagonal[i - 1] + matrix.diagonal[i]) / 2;
     least = Math.max(least, matrix.diagonal[i], mean + Math.abs(matrix.offDiagonal[i - 1]));
   }
-  const [value, above] = bisect(least - 4 * Number.EPSILON, 3.1, (x) => eigenvaluesFrom(matrix, x) > 0);
-  const [second] = size === 1 ? [0] : bisect(-3.1, above, (x) => eigenvaluesFrom(matrix, x) > 1);
+  const squares = matrix.offDiagonal.map((entry) => entry * entry);
+  const [value, above] = bisect(least - 4 * Number.EPSILON, 3.1, (x) => hasFrom(x, 1, matrix.diagonal, squares));
+  const [second] = size === 1 ? [0] : bisect(-3.1, above, (x) => hasFrom(x, 2, matrix.diagonal, squares));
   return { value: value * scale, second: second * scale, vector: eigenvectorBelow(matrix, above) };
 }
 
@@ -51,16 +52,16 @@ function bisect(low: number, high: number, holds: (x: number) => boolean): [low:
   }
 }
 
-/** How many eigenvalues are at least x: the pivots of T − x·I that are not negative. */
-function eigenvaluesFrom({ diagonal, offDiagonal }: Tridiagonal, x: number): number {
-  let count = 0;
+/** Whether so many eigenvalues are at least x: as many as pivots of T − x·I are not negative. */
+function hasFrom(x: number, wanted: number, diagonal: Float64Array, squares: Float64Array): boolean {
+  let missing = wanted;
   let pivot = diagonal[0] - x;
-  if (pivot >= 0) count++;
+  if (pivot >= 0 && --missing === 0) return true;
   for (let i = 1; i < diagonal.length; i++) {
-    pivot = nextPivot(diagonal[i] - x, offDiagonal[i - 1], pivot);
-    if (pivot >= 0) count++;
+    pivot = diagonal[i] - x - squares[i - 1] / (pivot === 0 ? Number.MIN_VALUE : pivot);
+    if (pivot >= 0 && --missing === 0) return true;
   }
-  return count;
+  return false;
 }
 
 function nextPivot(entry: number, coupling: number, pivot: number): number {
