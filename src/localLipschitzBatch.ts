@@ -2,6 +2,7 @@
 import { checkInteger, checkKeys, checkTensor, throwIfAborted, wrongKind } from "./check.js";
 import { type LinearizableLayer, stepsTogether } from "./layer.js";
 import { localLipschitz } from "./localLipschitz.js";
+import { optionNames } from "./spectral/problem.js";
 import type { SpectralNorm, SpectralNormOptions, SpectralNormProgress } from "./spectral/result.js";
 import type { Tensor, TensorLike } from "./tensor.js";
 
@@ -19,10 +20,6 @@ export interface BatchProgress extends SpectralNormProgress {
   /** Place of the input among those given. */
   readonly input: number;
 }
-
-const optionNames = [
-  ...["method", "rtol", "maxSteps", "bracket", "seed", "start", "failureProbability", "signal", "onProgress"],
-];
 
 /** Tokens that are under way at a time: more would not make the products with the weights any faster. */
 export const TOKENS_AT_ONCE = 256;

@@ -22,7 +22,8 @@ const methods = {
   power: { iterate: powerIteration, factor: powerFactor, maxSteps: 1000 },
 } satisfies Record<string, Method>;
 
-const optionNames = [
+/** Of `spectralNorm`, and of what measures by it. */
+export const optionNames = [
   "method",
   "rtol",
   "maxSteps",

@@ -84,6 +84,16 @@ describe("localLipschitzBatch", () => {
     }
   });
 
+  it("takes a basis budget, which inputs pass at steps of their own", async () => {
+    const xs = [30, 4, 45].map((n) => gaussian(n, 8));
+    const options = { rtol: 1e-6, basisBudget: 12 * 48 * 8 * 4 };
+    const together = await localLipschitzBatch(layer, xs, options);
+    for (const [i, x] of xs.entries()) expect(together[i]).toEqual(await localLipschitz(layer, x, options));
+    expect(new Set(together.map(({ reorthogonalization }) => reorthogonalization))).toEqual(
+      new Set(["full", "one-sided"]),
+    );
+  });
+
   it("names a wrong input or option before any work", async () => {
     const good = gaussian(3, 8);
     const bad = gaussian(3, 8);
