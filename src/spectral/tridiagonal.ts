@@ -21,9 +21,11 @@ export function leadingPair(
     scale = Math.max(scale, Math.abs(diagonal[i]), i > 0 ? Math.abs(offDiagonal[i - 1]) : 0);
   }
   if (scale === 0) return { value: 0, second: 0, vector: Float64Array.from({ length: size }, (_, i) => (i ? 0 : 1)) };
+  const couplings = Float64Array.from({ length: size - 1 }, (_, i) => offDiagonal[i] / scale);
   const matrix: Tridiagonal = {
     diagonal: Float64Array.from(diagonal, (entry) => entry / scale),
-    offDiagonal: Float64Array.from({ length: size - 1 }, (_, i) => offDiagonal[i] / scale),
+    offDiagonal: couplings,
+    squares: couplings.map((entry) => entry * entry),
   };
   // At least what any two neighbours have, and no eigenvalue is outside ±3, the largest row sum (Gershgorin).
   let least = matrix.diagonal[0];
@@ -31,15 +33,16 @@ export function leadingPair(
     const mean = (matrix.diagonal[i - 1] + matrix.diagonal[i]) / 2;
     least = Math.max(least, matrix.diagonal[i], mean + Math.abs(matrix.offDiagonal[i - 1]));
   }
-  const squares = matrix.offDiagonal.map((entry) => entry * entry);
-  const [value, above] = bisect(least - 4 * Number.EPSILON, 3.1, (x) => hasFrom(x, 1, matrix.diagonal, squares));
-  const [second] = size === 1 ? [0] : bisect(-3.1, above, (x) => hasFrom(x, 2, matrix.diagonal, squares));
+  const [value, above] = bisect(least - 4 * Number.EPSILON, 3.1, (x) => hasFrom(matrix, x, 1));
+  const [second] = size === 1 ? [0] : bisect(-3.1, above, (x) => hasFrom(matrix, x, 2));
   return { value: value * scale, second: second * scale, vector: eigenvectorBelow(matrix, above) };
 }
 
 interface Tridiagonal {
   diagonal: Float64Array;
   offDiagonal: Float64Array;
+  /** Of the off-diagonal entries. */
+  squares: Float64Array;
 }
 
 /** The neighbours low < high between which `holds` turns from true to false. */
@@ -53,31 +56,31 @@ function bisect(low: number, high: number, holds: (x: number) => boolean): [low:
 }
 
 /** Whether so many eigenvalues are at least x: as many as pivots of T − x·I are not negative. */
-function hasFrom(x: number, wanted: number, diagonal: Float64Array, squares: Float64Array): boolean {
+function hasFrom({ diagonal, squares }: Tridiagonal, x: number, wanted: number): boolean {
   let missing = wanted;
   let pivot = diagonal[0] - x;
   if (pivot >= 0 && --missing === 0) return true;
   for (let i = 1; i < diagonal.length; i++) {
-    pivot = diagonal[i] - x - squares[i - 1] / (pivot === 0 ? Number.MIN_VALUE : pivot);
+    pivot = nextPivot(diagonal[i] - x, squares[i - 1], pivot);
     if (pivot >= 0 && --missing === 0) return true;
   }
   return false;
 }
 
-function nextPivot(entry: number, coupling: number, pivot: number): number {
-  return entry - (coupling * coupling) / (pivot === 0 ? Number.MIN_VALUE : pivot);
+function nextPivot(entry: number, square: number, pivot: number): number {
+  return entry - square / (pivot === 0 ? Number.MIN_VALUE : pivot);
 }
 
 /**
  * The eigenvector of the largest eigenvalue, from a shift x just above it. T − x·I is then negative definite, so no
  * factorization from either end needs pivoting; they meet where their pivots nearly cancel.
  */
-function eigenvectorBelow({ diagonal, offDiagonal }: Tridiagonal, x: number): Float64Array {
+function eigenvectorBelow({ diagonal, offDiagonal, squares }: Tridiagonal, x: number): Float64Array {
   const size = diagonal.length;
   const down = diagonal.map((entry) => entry - x);
   const up = down.slice();
-  for (let i = 1; i < size; i++) down[i] = nextPivot(down[i], offDiagonal[i - 1], down[i - 1]);
-  for (let i = size - 2; i >= 0; i--) up[i] = nextPivot(up[i], offDiagonal[i], up[i + 1]);
+  for (let i = 1; i < size; i++) down[i] = nextPivot(down[i], squares[i - 1], down[i - 1]);
+  for (let i = size - 2; i >= 0; i--) up[i] = nextPivot(up[i], squares[i], up[i + 1]);
   const rest = (i: number) => Math.abs(down[i] + up[i] - (diagonal[i] - x));
   let twist = 0;
   for (let i = 1; i < size; i++) if (rest(i) < rest(twist)) twist = i;
