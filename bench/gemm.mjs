@@ -1,5 +1,5 @@
 // GFLOP/s of the packed GEMM on row-major operands, straight on the kernels, and of the ceiling in turn with it.
-import { processorTime } from "./layer.mjs";
+import { middle, processorTime } from "./layer.mjs";
 
 /** Square shapes, those that attention has, and ragged ones beside the shapes that they are nearly (0.85 of their aim). */
 export const shapes = [
@@ -67,6 +67,5 @@ export async function gemmSpeed(kernels, { kind, m, n, k }, ceiling) {
     total.push(flops / (done - start) / 1e6);
     product.push(flops / (done - packed) / 1e6);
   }
-  const median = (values) => values.sort((p, q) => p - q)[values.length >> 1];
-  return { total: median(total), product: median(product), ceiling: median(top) };
+  return { total: middle(total), product: middle(product), ceiling: middle(top) };
 }

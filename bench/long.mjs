@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
-import { gaussianLayer } from "./layer.mjs";
+import { gaussianLayer, middle } from "./layer.mjs";
 
 const MIB = 2 ** 20;
 const script = fileURLToPath(import.meta.url);
@@ -41,10 +41,6 @@ async function measure(n, maxSteps, basisBudget) {
     peak: (process.resourceUsage().maxRSS * 1024) / MIB,
     simd: runtime.info.simd,
   };
-}
-
-function middle(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 /** In a process of its own, because a peak is the process's and never falls. */

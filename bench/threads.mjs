@@ -1,9 +1,8 @@
 // Two threads against one, in alternation: one JᵀJ application and sigma at n = 1024. On a busy machine wall times say
 // little; the time that the main thread is at work (Node 24 counts it) says what an idle one would gain.
 import { createRuntime, localLipschitz } from "howsmooth";
-import { gaussianLayer } from "./layer.mjs";
+import { gaussianLayer, middle } from "./layer.mjs";
 
-const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const busyNow = () => {
   const usage = process.threadCpuUsage?.();
   return usage ? (usage.user + usage.system) / 1000 : Number.NaN;
