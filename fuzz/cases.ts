@@ -1,6 +1,6 @@
 // The cases of a fuzz run. Case k of a seed is always the same, whatever ran before.
 import { getHeapStatistics } from "node:v8";
-import { Random } from "../src/random.js";
+import { Random } from "../src/base/random.js";
 import type { Runtime } from "../src/runtime.js";
 import { createRuntime } from "../src/runtime.js";
 import { checkModel, checkReport, type Files, type Outcome } from "./checks.js";

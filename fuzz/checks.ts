@@ -1,9 +1,9 @@
 // What must hold for any files whatever: they are refused with the documented error, or they work.
 import { compareReports, rowsAbove, rowsGrown } from "../src/analysis/index.js";
 import { keepRows } from "../src/analysis/resume.js";
-import { ModelError } from "../src/errors.js";
+import { ModelError } from "../src/base/errors.js";
+import type { BlobLike } from "../src/base/platform.js";
 import { loadModel, type Model } from "../src/models/index.js";
-import type { BlobLike } from "../src/platform.js";
 import { parseReport, toComparison, toCSV, toHTML, toJSON, toSVG, toTable } from "../src/report/index.js";
 import type { Runtime } from "../src/runtime.js";
 

@@ -1,6 +1,6 @@
 // One mutation of a file: of its JSON, of its bytes, or of the parts of a safetensors file. All of it is drawn from a
 // seeded stream, so that a case can be repeated by its number.
-import type { Random } from "../src/random.js";
+import type { Random } from "../src/base/random.js";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

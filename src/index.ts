@@ -1,8 +1,10 @@
 // The core: runtimes, attention layers and the measurement of their smoothness.
 export * from "./adversarial/index.js";
 export type { AttentionSpec, Linear, Mask } from "./attention/spec.js";
+export { DeviceError, ModelError, OutOfMemoryError } from "./base/errors.js";
+export { type RealArray, type Tensor, type TensorLike, tensor } from "./base/tensor.js";
+export { version } from "./base/version.js";
 export * from "./bounds/index.js";
-export { DeviceError, ModelError, OutOfMemoryError } from "./errors.js";
 export * from "./invertible/index.js";
 export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./layer.js";
 export type { BlockNormOptions } from "./linearization/blockNorms.js";
@@ -20,5 +22,3 @@ export type {
   SpectralNormStatus,
 } from "./spectral/result.js";
 export { spectralNorm } from "./spectral/spectralNorm.js";
-export { type RealArray, type Tensor, type TensorLike, tensor } from "./tensor.js";
-export { version } from "./version.js";

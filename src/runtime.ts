@@ -1,13 +1,13 @@
 // The runtime: one device, and the layers made on it.
 
 import type { AttentionSpec, Linear } from "./attention/spec.js";
-import { checkInteger, checkKeys, checkOneOf } from "./check.js";
+import { checkInteger, checkKeys, checkOneOf } from "./base/check.js";
+import type { Disposable } from "./base/disposable.js";
+import { DeviceError } from "./base/errors.js";
+import type { Tensor, TensorLike } from "./base/tensor.js";
 import type { KernelSource } from "./device/wasm/kernels.js";
 import { WasmRuntime } from "./device/wasm/runtime.js";
-import type { Disposable } from "./disposable.js";
-import { DeviceError } from "./errors.js";
 import type { Layer, LinearizableLayer } from "./layer.js";
-import type { Tensor, TensorLike } from "./tensor.js";
 
 /** A self-attention layer on a device. */
 export interface Attention extends LinearizableLayer {

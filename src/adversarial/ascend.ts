@@ -1,11 +1,12 @@
 // The largest sigma that can be found over a set of inputs, by projected gradient ascent (MATH 2.3, 6.7).
+
+import { checkInteger, checkKeys, checkNumber, checkTensor, throwIfAborted, wrongKind } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { deriveSeed, Random } from "../base/random.js";
+import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
+import { turn } from "../base/turn.js";
 import type { Bound } from "../bounds/bound.js";
-import { checkInteger, checkKeys, checkNumber, checkTensor, throwIfAborted, wrongKind } from "../check.js";
 import type { LinearizableLayer } from "../layer.js";
-import type { AbortSignalLike } from "../platform.js";
-import { deriveSeed, Random } from "../random.js";
-import { type Tensor, type TensorLike, tensor } from "../tensor.js";
-import { turn } from "../turn.js";
 import { type Climber, type ClimbState, climb, startOf } from "./climb.js";
 import { steepestIn2, steepestInInfinity } from "./steepest.js";
 import { type TokenSetQuestion, tokenSet } from "./tokenSet.js";

@@ -1,7 +1,8 @@
 // One climb: projected gradient ascent with a backtracking stride, from one starting point.
+
+import { type Tensor, tensor } from "../base/tensor.js";
 import type { LinearizableLayer, Linearization } from "../layer.js";
 import { norm } from "../spectral/vector.js";
-import { type Tensor, tensor } from "../tensor.js";
 import type { Steepest } from "./steepest.js";
 import type { TokenSet } from "./tokenSet.js";
 

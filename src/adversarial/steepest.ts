@@ -1,9 +1,10 @@
 // The quantity that is ascended at one input, with the pair of vectors whose product ⟨left, J right⟩ it is: with those
 // frozen, the gradient of that product is its own gradient (MATH 2.3).
+
+import type { AbortSignalLike } from "../base/platform.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 import type { Linearization } from "../layer.js";
-import type { AbortSignalLike } from "../platform.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
-import { type Tensor, tensor } from "../tensor.js";
 
 export interface Steepest {
   readonly value: number;

@@ -1,7 +1,8 @@
 // Sets of tokens over which sigma is ascended, each with its exact Euclidean projection (MATH 2.3, 4).
+
+import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../base/check.js";
+import type { Random } from "../base/random.js";
 import type { Normalization } from "../bounds/absorbNormalization.js";
-import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../check.js";
-import type { Random } from "../random.js";
 import { norm } from "../spectral/vector.js";
 
 export interface TokenSet {

@@ -2,14 +2,14 @@
 // would turn to (Castin, Ablin and Peyré 2024; MATH 6).
 import type { Linear } from "../attention/spec.js";
 import { resolveLinear } from "../attention/spec.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
+import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { type Affinity, headAffinity, scoreGap, scoreGradient } from "../bounds/affinity.js";
 import type { Bound } from "../bounds/bound.js";
 import { type EigenDirection, eigenDirectionOfProduct, eigenPair } from "../bounds/eigenDirection.js";
 import { leadingRightVector, type TokenPair, widestPair } from "../bounds/gammaStar.js";
 import { causalInfluence, shareOfAttention, unmaskedInfluence, type ValueMap } from "../bounds/influence.js";
 import { columnsOf, type Matrix, product, rowsOf, scaledMatrix, transposed } from "../bounds/matrix.js";
-import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../check.js";
-import { type Tensor, type TensorLike, tensor } from "../tensor.js";
 
 /** The head and the set that `adversarial.twoPoint` looks for an input in. */
 export interface TwoPointQuestion {

@@ -1,15 +1,15 @@
 // The bounds of a model's attention layers beside their measured sigma, window by window.
 import type { AttentionSpec } from "../attention/spec.js";
+import { throwIfAborted } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { deriveSeed } from "../base/random.js";
+import type { Tensor } from "../base/tensor.js";
 import { type Bound, bounds } from "../bounds/index.js";
-import { throwIfAborted } from "../check.js";
 import type { LocalBounds } from "../linearization/upperBound.js";
 import type { Model } from "../models/model.js";
-import type { AbortSignalLike } from "../platform.js";
-import { deriveSeed } from "../random.js";
 import type { NormSpec } from "../runtime.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 import { norm } from "../spectral/vector.js";
-import type { Tensor } from "../tensor.js";
 import { cutWindows } from "./windows.js";
 
 export interface BoundsRow {

@@ -1,5 +1,5 @@
 // The growth of sigma with the number of tokens: sigma ≈ constant · n^exponent.
-import { checkNumber } from "../check.js";
+import { checkNumber } from "../base/check.js";
 import { studentTQuantile } from "./studentT.js";
 
 /** A fit sigma ≈ constant · n^exponent. */

@@ -1,5 +1,5 @@
 // The gate: which rows break a limit. It tests `upper`, so that a row passes only if its true value is within.
-import { checkNumber } from "../check.js";
+import { checkNumber } from "../base/check.js";
 import { isMeasured, type MeasuredRow, placeOf, type Report } from "./report.js";
 
 /**

@@ -1,11 +1,11 @@
 // One row of a sweep: one layer, or one head of it, at one window.
 import type { AttentionSpec } from "../attention/spec.js";
-import { throwIfAborted } from "../check.js";
+import { throwIfAborted } from "../base/check.js";
+import { deriveSeed } from "../base/random.js";
+import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../layer.js";
-import { deriveSeed } from "../random.js";
 import type { Attention } from "../runtime.js";
 import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
-import type { Tensor } from "../tensor.js";
 import type { Row } from "./report.js";
 import type { Window } from "./windows.js";
 

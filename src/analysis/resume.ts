@@ -1,5 +1,5 @@
 // Goes on from an incomplete report: which of its rows stand, once it is known to be of the same sweep.
-import { describe, wrongKind } from "../check.js";
+import { describe, wrongKind } from "../base/check.js";
 import { rowSeed } from "./measureRow.js";
 import { isMeasured, type MeasuredRow, type Provenance, placeOf, type Report } from "./report.js";
 import type { Window } from "./windows.js";

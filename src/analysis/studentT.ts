@@ -1,5 +1,5 @@
 // Quantiles of Student's t, from the regularised incomplete beta function.
-import { checkNumber, wrongValue } from "../check.js";
+import { checkNumber, wrongValue } from "../base/check.js";
 
 /**
  * The t with P(T ≤ t) = p for Student's t with `degreesOfFreedom` ν ≥ 1, good to about 12 digits.

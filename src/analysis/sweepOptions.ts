@@ -1,9 +1,9 @@
 // What a sweep is asked for, held against what the model has, and written down for the report.
-import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../check.js";
+import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { version } from "../base/version.js";
 import type { Model } from "../models/model.js";
-import type { AbortSignalLike } from "../platform.js";
 import type { RuntimeInfo } from "../runtime.js";
-import { version } from "../version.js";
 import { sha256 } from "./digest.js";
 import type { Provenance, Report, Row } from "./report.js";
 import { type WindowPlan, wrapNote } from "./windows.js";

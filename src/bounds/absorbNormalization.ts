@@ -1,7 +1,7 @@
 // Gain and bias of a normalisation moved into the attention layer that follows it (MATH 4, "sharper than the ball").
 import { type AttentionSpec, type Linear, resolveLinear } from "../attention/spec.js";
-import { checkKeys, checkOneOf, checkTensor } from "../check.js";
-import { type TensorLike, tensor } from "../tensor.js";
+import { checkKeys, checkOneOf, checkTensor } from "../base/check.js";
+import { type TensorLike, tensor } from "../base/tensor.js";
 
 /** The layer norm or RMS norm before an attention layer, whose outputs are its inputs. */
 export interface Normalization {

@@ -1,5 +1,5 @@
 // The pair of tokens in the ball whose scores differ most: γ* of MATH 6.6, found by projected gradient ascent.
-import { Random } from "../random.js";
+import { Random } from "../base/random.js";
 import { addScaled, divided, dot, norm } from "../spectral/vector.js";
 import { type Affinity, scoreGap, scoreGradient } from "./affinity.js";
 import { apply, applyTransposed, type Matrix } from "./matrix.js";

@@ -2,8 +2,8 @@
 // whole space: MATH 9.
 import { mayAttend, resolveMask } from "../attention/mask.js";
 import type { Mask } from "../attention/spec.js";
-import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../check.js";
-import type { TensorLike } from "../tensor.js";
+import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
+import type { TensorLike } from "../base/tensor.js";
 import { type Bound, refused, type WithBest, withSmallest } from "./bound.js";
 import { mostVisible } from "./columnSum.js";
 import { inversePhi } from "./lambertW.js";

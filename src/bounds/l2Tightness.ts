@@ -1,6 +1,6 @@
 // How close the ∞-norm bound of L2 attention comes to the truth, for one head of width one and unit weights (MATH 9.4).
-import { checkInteger } from "../check.js";
-import { type Tensor, tensor } from "../tensor.js";
+import { checkInteger } from "../base/check.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 import type { Bound } from "./bound.js";
 import { inversePhi } from "./lambertW.js";
 

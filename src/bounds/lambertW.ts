@@ -1,5 +1,5 @@
 // The principal branch of Lambert's W function (Corless et al., "On the Lambert W function", 1996).
-import { wrongKind, wrongValue } from "../check.js";
+import { wrongKind, wrongValue } from "../base/check.js";
 
 /** 1/e to twice double precision. */
 const inverseE = 0.36787944117144233;

@@ -1,9 +1,9 @@
 // A layer at a large multiple of an input, where each head has become a choice of one key per query (MATH 7).
 import { checkMask, mayAttend, resolveMask } from "../attention/mask.js";
 import type { Mask } from "../attention/spec.js";
-import { checkKeys, checkNumber, wrongKind } from "../check.js";
+import { checkKeys, checkNumber, wrongKind } from "../base/check.js";
+import type { TensorLike } from "../base/tensor.js";
 import { dot, norm } from "../spectral/vector.js";
-import type { TensorLike } from "../tensor.js";
 import { type Bound, refused } from "./bound.js";
 import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "./matrix.js";
 import { matrixNorm, matrixNormAbove } from "./matrixNorm.js";

@@ -1,9 +1,9 @@
 // Lower bounds of the Lipschitz constant of one head over a ball: inputs at which the Jacobian is at least so large
 // (MATH 6).
 import type { Mask } from "../attention/spec.js";
-import { checkInteger, checkKeys, checkNumber } from "../check.js";
+import { checkInteger, checkKeys, checkNumber } from "../base/check.js";
+import type { TensorLike } from "../base/tensor.js";
 import { dot } from "../spectral/vector.js";
-import type { TensorLike } from "../tensor.js";
 import { denseAffinity, scoreGradient } from "./affinity.js";
 import { type Bound, refused, type WithBest, withLargest } from "./bound.js";
 import { type EigenDirection, eigenDirection, eigenPair } from "./eigenDirection.js";

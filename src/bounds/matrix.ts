@@ -1,7 +1,7 @@
 // Small dense matrices of doubles on the host, row-major.
-import { checkTensor } from "../check.js";
+import { checkTensor } from "../base/check.js";
+import type { RealArray } from "../base/tensor.js";
 import { dot } from "../spectral/vector.js";
-import type { RealArray } from "../tensor.js";
 
 export interface Matrix {
   readonly rows: number;

@@ -1,7 +1,7 @@
 // The bounds of a whole layer, its norms computed from the weights.
 import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../attention/spec.js";
-import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../check.js";
-import type { AbortSignalLike } from "../platform.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
 import { absorbNormalization, type Normalization } from "./absorbNormalization.js";
 import { type BallBounds, ballOf } from "./ball.js";
 import { type Bound, type WithBest, withSmallest } from "./bound.js";

@@ -1,9 +1,9 @@
 // A bound at one input that needs no probabilities, only distances of tokens and gradients of scores (MATH 8.2).
 import { type AttentionSpec, resolveSpec } from "../attention/spec.js";
-import { checkKeys, checkNumber } from "../check.js";
-import type { AbortSignalLike } from "../platform.js";
+import { checkKeys, checkNumber } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import type { TensorLike } from "../base/tensor.js";
 import { norm } from "../spectral/vector.js";
-import type { TensorLike } from "../tensor.js";
 import { headAffinity, scoreGradient } from "./affinity.js";
 import { type Bound, refused } from "./bound.js";
 import { headNorms, layerHead } from "./layerHeads.js";

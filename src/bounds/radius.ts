@@ -1,7 +1,7 @@
 // The largest norm that a token can have after normalisation (MATH 4), which the bounds on the ball take as radius.
-import { checkKeys, checkTensor } from "../check.js";
+import { checkKeys, checkTensor } from "../base/check.js";
+import type { TensorLike } from "../base/tensor.js";
 import { norm } from "../spectral/vector.js";
-import type { TensorLike } from "../tensor.js";
 import type { Bound } from "./bound.js";
 
 /**

@@ -1,5 +1,5 @@
 // What the theorems on the ball are made of: how far tokens of a ball can push one head's scores.
-import { checkKeys, checkNumber, wrongKind } from "../check.js";
+import { checkKeys, checkNumber, wrongKind } from "../base/check.js";
 
 /** Norms of one head, in the terms of MATH 1: A = scale·W_K·W_Qᵀ, g0 = scale·W_K·b_Q, V the value (and output) map. */
 export interface HeadNorms {

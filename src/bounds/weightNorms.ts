@@ -1,9 +1,9 @@
 // Spectral norms of weights from above: exact to rounding where one side is small, else the upper end of the Krylov
 // bracket, which holds with a probability.
-import type { AbortSignalLike } from "../platform.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 import type { LinearOperator } from "../spectral/operator.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
-import { type Tensor, tensor } from "../tensor.js";
 import { apply, applyTransposed, type Matrix, rowSumNorm, transposed } from "./matrix.js";
 import { matrixNormAbove, productNormAbove } from "./matrixNorm.js";
 

@@ -1,7 +1,7 @@
 // howsmooth bounds: what theory says of each layer, beside what is measured.
 import { boundsOfModel } from "../analysis/boundsOfModel.js";
+import { version } from "../base/version.js";
 import { formatBoundsHeader, formatBoundsRow } from "../report/boundsTable.js";
-import { version } from "../version.js";
 import { bounds as command } from "./commands.js";
 import type { Engine } from "./engine.js";
 import type { CommandLine } from "./flags.js";

@@ -1,7 +1,7 @@
 // The checkpoint that comes with the package: models/tiny, beside dist/ and src/.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ModelError } from "../errors.js";
+import { ModelError } from "../base/errors.js";
 
 export const tinyModel = "tiny";
 

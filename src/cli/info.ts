@@ -1,5 +1,5 @@
 // howsmooth info: versions, and what this machine computes on.
-import { version } from "../version.js";
+import { version } from "../base/version.js";
 import type { Engine } from "./engine.js";
 import type { CommandLine } from "./flags.js";
 import { exitCode, type IO } from "./io.js";

@@ -1,8 +1,9 @@
 // howsmooth reproduce: a figure of the papers, made again, as JSON, SVG and a paragraph.
+
+import { version } from "../base/version.js";
 import type { Figure } from "../figures/figure.js";
 import { castinText, figureJSON, figureMarkdown, figureNames, figureSVG, figures } from "../figures/index.js";
 import type { Runtime } from "../runtime.js";
-import { version } from "../version.js";
 import { reproduce as command } from "./commands.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";

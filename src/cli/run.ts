@@ -1,5 +1,5 @@
 // The command line, from its arguments to an exit code.
-import { version } from "../version.js";
+import { version } from "../base/version.js";
 import { analyze } from "./analyze.js";
 import { bounds } from "./bounds.js";
 import { commands, helpOf, laterCommands, overview } from "./commands.js";

@@ -1,14 +1,14 @@
 // castin-adversarial: inputs at which sigma grows like √n (Castin, Ablin and Peyré 2024, experiments; MATH 11.2, 11.3).
 import { twoPoint } from "../adversarial/twoPoint.js";
 import type { AttentionSpec } from "../attention/spec.js";
+import { throwIfAborted } from "../base/check.js";
+import { deriveSeed } from "../base/random.js";
+import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { bounds } from "../bounds/index.js";
 import { identity } from "../bounds/matrix.js";
-import { throwIfAborted } from "../check.js";
 import { localLipschitz } from "../localLipschitz.js";
-import { deriveSeed } from "../random.js";
 import { formatFixed, formatShort } from "../report/numbers.js";
 import type { Runtime } from "../runtime.js";
-import { type Tensor, type TensorLike, tensor } from "../tensor.js";
 import type { Curve } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, sameDigits, withinSpread } from "./figure.js";
 import { randomLayer } from "./randomLayer.js";

@@ -1,6 +1,6 @@
 // castin-random: growth with n of randomly initialised attention (Castin, Ablin and Peyré 2024, experiments; MATH 11.1).
-import { throwIfAborted } from "../check.js";
-import { deriveSeed } from "../random.js";
+import { throwIfAborted } from "../base/check.js";
+import { deriveSeed } from "../base/random.js";
 import { formatFixed } from "../report/numbers.js";
 import type { Runtime } from "../runtime.js";
 import type { CurvePanel } from "./curves.js";

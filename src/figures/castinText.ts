@@ -1,6 +1,6 @@
 // castin-text: growth with n of a model's attention on a text (Castin, Ablin and Peyré 2024, experiments; MATH 13.1).
 import { cutWindows } from "../analysis/windows.js";
-import { throwIfAborted } from "../check.js";
+import { throwIfAborted } from "../base/check.js";
 import type { Model } from "../models/model.js";
 import { formatFixed } from "../report/numbers.js";
 import type { Figure, FigureSettings } from "./figure.js";

@@ -1,5 +1,5 @@
 // A reproduced figure: what was measured, beside what was published.
-import type { AbortSignalLike } from "../platform.js";
+import type { AbortSignalLike } from "../base/platform.js";
 import type { RuntimeInfo } from "../runtime.js";
 import type { CurvePanel } from "./curves.js";
 

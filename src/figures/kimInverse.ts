@@ -1,14 +1,14 @@
 // kim-inverse: running a residual attention map backwards, L2 against dot-product (Kim, Papamakarios and Mnih 2021,
 // experiments on invertibility; MATH 9.5, 9.6).
 import type { AttentionSpec } from "../attention/spec.js";
-import { throwIfAborted } from "../check.js";
+import { throwIfAborted } from "../base/check.js";
+import { deriveSeed, Random } from "../base/random.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 import type { FixedPointStatus } from "../invertible/fixedPoint.js";
 import { type ResidualOptions, residual } from "../invertible/residual.js";
-import { deriveSeed, Random } from "../random.js";
 import { formatShort } from "../report/numbers.js";
 import type { Attention, Runtime } from "../runtime.js";
 import { norm } from "../spectral/vector.js";
-import { type Tensor, tensor } from "../tensor.js";
 import type { CurvePanel } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 

@@ -1,12 +1,12 @@
 // kim-tightness: how close the ∞-norm bound of L2 attention is to the truth (Kim, Papamakarios and Mnih 2021, figure 1;
 // MATH 9.4, 11.4).
 import { ascend } from "../adversarial/ascend.js";
+import { throwIfAborted } from "../base/check.js";
+import { tensor } from "../base/tensor.js";
 import { l2Tightness } from "../bounds/l2Tightness.js";
 import { inversePhi } from "../bounds/lambertW.js";
-import { throwIfAborted } from "../check.js";
 import { formatShort } from "../report/numbers.js";
 import type { Runtime } from "../runtime.js";
-import { tensor } from "../tensor.js";
 import { type Comparison, type Figure, type FigureSettings, sameDigits } from "./figure.js";
 
 interface Row {

@@ -1,7 +1,7 @@
 // Randomly initialised attention, and tokens as a layer norm leaves them.
 import type { AttentionSpec } from "../attention/spec.js";
-import { deriveSeed, Random } from "../random.js";
-import { type Tensor, tensor } from "../tensor.js";
+import { deriveSeed, Random } from "../base/random.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 
 export interface RandomLayer {
   width: number;

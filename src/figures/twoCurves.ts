@@ -1,9 +1,10 @@
 // The two quantities that figures of growth with n show side by side (MATH 13.1, 13.5).
+
+import type { AbortSignalLike } from "../base/platform.js";
+import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../layer.js";
-import type { AbortSignalLike } from "../platform.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 import { norm } from "../spectral/vector.js";
-import type { Tensor } from "../tensor.js";
 
 export const sigmaName = "σ = ‖J‖₂";
 export const otherName = "√‖Jᵀf(X)‖";

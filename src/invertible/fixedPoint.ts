@@ -1,9 +1,9 @@
 // Banach's fixed-point iteration with its error bounds, watching whether the map contracts as it is said to (MATH 9.5).
-import { checkInteger, checkKeys, checkNumber, throwIfAborted } from "../check.js";
-import type { AbortSignalLike } from "../platform.js";
+import { checkInteger, checkKeys, checkNumber, throwIfAborted } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { type Tensor, tensor } from "../base/tensor.js";
+import { turn } from "../base/turn.js";
 import { norm as euclidean } from "../spectral/vector.js";
-import { type Tensor, tensor } from "../tensor.js";
-import { turn } from "../turn.js";
 
 /** Options of `Residual.inverse`. */
 export interface FixedPointOptions {

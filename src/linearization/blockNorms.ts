@@ -1,10 +1,10 @@
 // Spectral norms of all blocks ∂y_i/∂x_j of a Jacobian: one Lanczos process a block, many of them a step (MATH 2.4, 10).
-import { checkKeys, checkNumber, throwIfAborted } from "../check.js";
-import type { AbortSignalLike } from "../platform.js";
-import { Random } from "../random.js";
+import { checkKeys, checkNumber, throwIfAborted } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { Random } from "../base/random.js";
+import { turn } from "../base/turn.js";
 import { settled } from "../spectral/iteration.js";
 import { leadingTriplet } from "../spectral/smallSvd.js";
-import { turn } from "../turn.js";
 
 /** Options of `blockNorms` of a linearization. */
 export interface BlockNormOptions {

@@ -1,5 +1,5 @@
 // Certified upper bounds on the largest singular value of attention's Jacobian at X (MATH 8.2, 8.3), in doubles.
-import { turn } from "../turn.js";
+import { turn } from "../base/turn.js";
 import { collatzWielandt } from "./collatzWielandt.js";
 import { congruence, normAbove, transposed } from "./gram.js";
 import { diameter, type HeadTerms, headTerms } from "./headTerms.js";

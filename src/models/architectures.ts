@@ -1,5 +1,5 @@
 // The architectures that can be read, by the model_type of config.json.
-import { ModelError } from "../errors.js";
+import { ModelError } from "../base/errors.js";
 import type { Architecture } from "./architecture.js";
 import { bert } from "./bert.js";
 import type { ConfigFile } from "./config.js";

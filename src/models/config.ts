@@ -1,6 +1,6 @@
 // config.json, read key by key: a wrong value is named, and what isn't implemented is refused, never ignored.
-import { describe } from "../check.js";
-import { ModelError } from "../errors.js";
+import { describe } from "../base/check.js";
+import { ModelError } from "../base/errors.js";
 import type { Activation } from "../runtime.js";
 import { excerpt } from "./excerpt.js";
 

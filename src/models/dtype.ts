@@ -1,5 +1,5 @@
 // The number formats of safetensors files, and how those of weights are read.
-import type { RealArray } from "../tensor.js";
+import type { RealArray } from "../base/tensor.js";
 
 /** Every whole-byte format by its size: what isn't read must still fit its place in the file. */
 const bytesOf = new Map([

@@ -1,5 +1,5 @@
 // A value of a file as an error message shows it.
-import { describe } from "../check.js";
+import { describe } from "../base/check.js";
 
 const longest = 100;
 

@@ -1,10 +1,10 @@
 // The feed-forward part of a block: x → W_down(act(W_up x)) or W_down(act(W_gate x) ⊙ W_up x).
 
 import type { Linear } from "../attention/spec.js";
-import { Held } from "../disposable.js";
+import { Held } from "../base/disposable.js";
+import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { Layer } from "../layer.js";
 import type { Activation, Runtime } from "../runtime.js";
-import type { Tensor, TensorLike } from "../tensor.js";
 
 export interface FeedForwardSpec {
   /** Gated linear unit (Shazeer 2020): its activation multiplies the output of `up`. */

@@ -1,6 +1,6 @@
 // A folder on disk. The only place that reaches for node:fs, at run time and by hand-written types, so that
 // everything else compiles and bundles for the browser.
-import { ModelError } from "../errors.js";
+import { ModelError } from "../base/errors.js";
 import { type FileSource, locate, shortRead } from "./source.js";
 import { turns } from "./turns.js";
 

@@ -1,10 +1,10 @@
 // An attention layer whose weights are read at its first use.
 
-import { checkInteger, throwIfDisposed } from "../check.js";
-import { Held } from "../disposable.js";
+import { checkInteger, throwIfDisposed } from "../base/check.js";
+import { Held } from "../base/disposable.js";
+import type { Tensor, TensorLike } from "../base/tensor.js";
 import { type Linearization, type Linearizer, type StepsTogether, stepsTogether } from "../layer.js";
 import type { Attention } from "../runtime.js";
-import type { Tensor, TensorLike } from "../tensor.js";
 
 export class LazyAttention extends Held implements Attention, StepsTogether {
   readonly #make: () => Promise<Attention>;

@@ -1,7 +1,7 @@
 // A model from its files: config.json says which architecture, safetensors files hold the weights.
-import { checkKeys, throwIfAborted, wrongKind } from "../check.js";
-import { ModelError } from "../errors.js";
-import type { AbortSignalLike } from "../platform.js";
+import { checkKeys, throwIfAborted, wrongKind } from "../base/check.js";
+import { ModelError } from "../base/errors.js";
+import type { AbortSignalLike } from "../base/platform.js";
 import type { Runtime } from "../runtime.js";
 import { architectureOf } from "./architectures.js";
 import { ConfigFile } from "./config.js";

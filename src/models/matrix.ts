@@ -1,5 +1,5 @@
 // Rearrangements of weight matrices.
-import { type RealArray, type Tensor, tensor } from "../tensor.js";
+import { type RealArray, type Tensor, tensor } from "../base/tensor.js";
 
 const tile = 32;
 

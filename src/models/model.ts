@@ -1,10 +1,10 @@
 // What every model offers, whatever its architecture and wherever its weights come from.
 
 import type { AttentionSpec } from "../attention/spec.js";
-import type { Disposable } from "../disposable.js";
-import type { AbortSignalLike } from "../platform.js";
+import type { Disposable } from "../base/disposable.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { Attention, NormSpec } from "../runtime.js";
-import type { Tensor, TensorLike } from "../tensor.js";
 
 /** A model's own tokenizer. */
 export interface Tokenizer {

@@ -1,8 +1,8 @@
 // PyTorch's modules under their names. Made, each announces its tensors, so that what is missing or misshapen is named
 // before any work; called, it reads them.
 
+import { type Tensor, tensor } from "../base/tensor.js";
 import type { NormSpec } from "../runtime.js";
-import { type Tensor, tensor } from "../tensor.js";
 import { transpose } from "./matrix.js";
 import type { WeightSource } from "./weights.js";
 

@@ -1,7 +1,7 @@
 // From what a user names a model by, a folder, files, a URL or an id of the hub, to its files.
-import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../check.js";
-import { ModelError } from "../errors.js";
-import type { AbortSignalLike, BlobLike, FileLike, URLLike } from "../platform.js";
+import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
+import { ModelError } from "../base/errors.js";
+import type { AbortSignalLike, BlobLike, FileLike, URLLike } from "../base/platform.js";
 import { hasFolders, openFolder } from "./folder.js";
 import { BlobSource, type FileMap, type FileSource } from "./source.js";
 import { defaultHub, type HubId, openHub, parseHubId } from "./web/hub.js";

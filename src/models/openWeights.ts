@@ -1,5 +1,5 @@
 // The weights among a model's files: model.safetensors, or the shards that its index names.
-import { ModelError } from "../errors.js";
+import { ModelError } from "../base/errors.js";
 import { SafetensorsFile } from "./safetensors.js";
 import { ShardedWeights } from "./shards.js";
 import { type FileSource, locate } from "./source.js";

@@ -1,6 +1,6 @@
 // The input of a vision transformer (Dosovitskiy et al. 2021): an image cut into patches, behind a class token.
-import { checkKeys, checkTensor, wrongKind } from "../check.js";
-import type { RealArray, Tensor } from "../tensor.js";
+import { checkKeys, checkTensor, wrongKind } from "../base/check.js";
+import type { RealArray, Tensor } from "../base/tensor.js";
 import type { Embedding } from "./embedding.js";
 import type { ImageSize, PixelInput } from "./model.js";
 import type { WeightSource } from "./weights.js";

@@ -1,5 +1,5 @@
 // Randomly initialised models: the control of "How Smooth Is Attention?".
-import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../check.js";
+import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../base/check.js";
 import type { Runtime } from "../runtime.js";
 import { ConfigFile } from "./config.js";
 import { initialise, type RandomArchitecture, recipes, type Sizes } from "./initialisation.js";

@@ -1,7 +1,7 @@
 // Weights from a seed. Each tensor, and each row of a table, has a stream of its own: what is generated does not
 // depend on what else was.
-import { deriveSeed, Random } from "../random.js";
-import { sizeOf, type Tensor, tensor } from "../tensor.js";
+import { deriveSeed, Random } from "../base/random.js";
+import { sizeOf, type Tensor, tensor } from "../base/tensor.js";
 import type { WeightSource } from "./weights.js";
 
 /** How a tensor is initialised: one value everywhere, or the normal law of mean 0. */

@@ -1,8 +1,8 @@
 // The safetensors format (https://huggingface.co/docs/safetensors): eight bytes of header length, a JSON header of
 // name → { dtype, shape, data_offsets }, then the data. Every length is checked before it is used.
-import { firstNonFinite } from "../check.js";
-import { ModelError } from "../errors.js";
-import { type RealArray, sizeOf, type Tensor, tensor } from "../tensor.js";
+import { firstNonFinite } from "../base/check.js";
+import { ModelError } from "../base/errors.js";
+import { type RealArray, sizeOf, type Tensor, tensor } from "../base/tensor.js";
 import { bytesPerElement, decodeNumbers, readableDtypes } from "./dtype.js";
 import { excerpt, excerptOfShape } from "./excerpt.js";
 import { decodeUtf8, type FileSource, locate } from "./source.js";

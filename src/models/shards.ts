@@ -1,8 +1,8 @@
 // Weights split over several safetensors files, as model.safetensors.index.json says:
 // { weight_map: { tensor: file } } (https://huggingface.co/docs/transformers/big_models).
-import { describe } from "../check.js";
-import { ModelError } from "../errors.js";
-import type { Tensor } from "../tensor.js";
+import { describe } from "../base/check.js";
+import { ModelError } from "../base/errors.js";
+import type { Tensor } from "../base/tensor.js";
 import { excerpt } from "./excerpt.js";
 import { SafetensorsFile } from "./safetensors.js";
 import { type FileSource, locate, readJson } from "./source.js";

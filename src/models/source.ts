@@ -1,6 +1,6 @@
 // Where the files of a model lie: a narrow view that folders, dropped files and servers offer alike.
-import { ModelError } from "../errors.js";
-import type { BlobLike, FileLike } from "../platform.js";
+import { ModelError } from "../base/errors.js";
+import type { BlobLike, FileLike } from "../base/platform.js";
 
 export interface FileSource {
   /** For messages: the folder, its URL, or "the files given". */

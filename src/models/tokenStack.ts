@@ -1,9 +1,9 @@
 // The hidden states of many windows, one below the other, so that row-wise layers take them together.
-import { throwIfAborted } from "../check.js";
+import { throwIfAborted } from "../base/check.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import { type RealArray, type Tensor, tensor } from "../base/tensor.js";
+import { turn } from "../base/turn.js";
 import type { Layer } from "../layer.js";
-import type { AbortSignalLike } from "../platform.js";
-import { type RealArray, type Tensor, tensor } from "../tensor.js";
-import { turn } from "../turn.js";
 
 /** Tokens that pass through a row-wise layer at once: enough for the kernels' speed, little memory. */
 const tokensAtOnce = 1024;

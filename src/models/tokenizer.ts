@@ -1,6 +1,6 @@
 // From text to token ids, by packages that are loaded only where a model comes with a text encoding.
-import { checkInteger, wrongKind } from "../check.js";
-import { ModelError } from "../errors.js";
+import { checkInteger, wrongKind } from "../base/check.js";
+import { ModelError } from "../base/errors.js";
 import { excerpt } from "./excerpt.js";
 import type { Tokenizer } from "./model.js";
 import { type FileSource, locate, readJson } from "./source.js";

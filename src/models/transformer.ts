@@ -9,14 +9,14 @@ import {
   throwIfDisposed,
   wrongKind,
   wrongValue,
-} from "../check.js";
-import { Held } from "../disposable.js";
-import { ModelError } from "../errors.js";
+} from "../base/check.js";
+import { Held } from "../base/disposable.js";
+import { ModelError } from "../base/errors.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import type { Tensor } from "../base/tensor.js";
+import { turn } from "../base/turn.js";
 import type { Layer } from "../layer.js";
-import type { AbortSignalLike } from "../platform.js";
 import type { Attention, NormSpec, Runtime } from "../runtime.js";
-import type { Tensor } from "../tensor.js";
-import { turn } from "../turn.js";
 import type { Architecture, Block } from "./architecture.js";
 import { FeedForward } from "./feedForward.js";
 import { LazyAttention } from "./lazyAttention.js";

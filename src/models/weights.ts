@@ -1,5 +1,5 @@
 // Where an architecture takes its weights from: a checkpoint, or a seeded recipe.
-import type { Tensor } from "../tensor.js";
+import type { Tensor } from "../base/tensor.js";
 
 export interface WeightSource {
   has(name: string): boolean;

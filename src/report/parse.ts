@@ -1,6 +1,6 @@
 // Reads report.json back, trusting nothing in it.
 import type { FailedRow, LayerFit, MeasuredRow, Provenance, Report, Row } from "../analysis/report.js";
-import { checkInteger, checkNumber, checkOneOf, wrongKind, wrongValue } from "../check.js";
+import { checkInteger, checkNumber, checkOneOf, wrongKind, wrongValue } from "../base/check.js";
 import type { RuntimeInfo } from "../runtime.js";
 
 /**

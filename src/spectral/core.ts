@@ -1,5 +1,5 @@
 // Operators whose action takes fewer dimensions than their shapes have.
-import type { Tensor } from "../tensor.js";
+import type { Tensor } from "../base/tensor.js";
 import type { LinearOperator } from "./operator.js";
 
 /**

@@ -1,6 +1,6 @@
 // The solvers' step body in plain TypeScript, for operators that a user brings.
-import { checkTensor, wrongKind } from "../check.js";
-import { sizeOf, type Tensor, tensor } from "../tensor.js";
+import { checkTensor, wrongKind } from "../base/check.js";
+import { sizeOf, type Tensor, tensor } from "../base/tensor.js";
 import type { KrylovSpace } from "./krylov.js";
 import type { LinearOperator } from "./operator.js";
 import { addScaled, divided, dot, norm } from "./vector.js";

@@ -1,6 +1,6 @@
 // The step body of the solvers, run where the vectors live: inside a device, or in plain TypeScript for an
 // operator that a user brings. The loop, the stopping rule and the bracket are written once, above this.
-import type { Tensor } from "../tensor.js";
+import type { Tensor } from "../base/tensor.js";
 
 export interface KrylovSpace {
   /** Sizes of the start vectors' side and of the other side, of the operator A that is iterated (J, or Jᵀ). */

@@ -1,5 +1,5 @@
 // A linear map known only by its action and that of its adjoint.
-import type { Tensor } from "../tensor.js";
+import type { Tensor } from "../base/tensor.js";
 
 /** J: R^inShape → R^outShape. A user's own operator is handed, and must return, Float64Array tensors. */
 export interface LinearOperator {

@@ -1,7 +1,7 @@
 // The question put to a spectral solver, checked and with its defaults filled in.
-import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../check.js";
-import { Random } from "../random.js";
-import { type RealArray, sizeOf } from "../tensor.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../base/check.js";
+import { Random } from "../base/random.js";
+import { type RealArray, sizeOf } from "../base/tensor.js";
 import { type BracketQuestion, lanczosFactor, powerFactor, smallestDimensionForGuess } from "./bracket.js";
 import type { Iteration } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";

@@ -1,6 +1,6 @@
 // What a spectral solver returns, and what it is asked.
-import type { AbortSignalLike } from "../platform.js";
-import type { Tensor, TensorLike } from "../tensor.js";
+import type { AbortSignalLike } from "../base/platform.js";
+import type { Tensor, TensorLike } from "../base/tensor.js";
 
 /** Options of `spectralNorm` and `localLipschitz`. */
 export interface SpectralNormOptions {

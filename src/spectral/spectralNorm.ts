@@ -1,8 +1,8 @@
 // The largest singular value of a linear operator, with its vectors, bracketed from both sides.
-import { checkTensor, throwIfAborted } from "../check.js";
-import { deriveSeed } from "../random.js";
-import { type Tensor, type TensorLike, tensor } from "../tensor.js";
-import { turn } from "../turn.js";
+import { checkTensor, throwIfAborted } from "../base/check.js";
+import { deriveSeed } from "../base/random.js";
+import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
+import { turn } from "../base/turn.js";
 import { characteristicFactor } from "./bracket.js";
 import { checkCoefficient } from "./coefficient.js";
 import { type Core, hasCore } from "./core.js";

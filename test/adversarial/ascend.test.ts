@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { type AscendProgress, type AscentState, adversarial } from "../../src/adversarial/index.js";
 import type { AttentionSpec } from "../../src/attention/spec.js";
+import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import { localLipschitz } from "../../src/localLipschitz.js";
 import { createRuntime } from "../../src/runtime.js";
 import { norm } from "../../src/spectral/vector.js";
-import { tensor } from "../../src/tensor.js";
 import { largestToken, oneHead } from "../bounds/layers.js";
 import { asTensor, gaussianMatrix, matrixFrom, tensorFrom } from "../bounds/matrices.js";
 

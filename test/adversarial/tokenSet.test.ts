@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type TokenSetQuestion, tokenSet } from "../../src/adversarial/tokenSet.js";
+import { Random } from "../../src/base/random.js";
+import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
-import { Random } from "../../src/random.js";
 import { dot, norm } from "../../src/spectral/vector.js";
-import { tensor } from "../../src/tensor.js";
 
 const vector = (...values: number[]) => tensor(Float64Array.from(values), [values.length]);
 

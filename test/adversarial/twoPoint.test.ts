@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { twoPoint } from "../../src/adversarial/twoPoint.js";
 import type { AttentionSpec } from "../../src/attention/spec.js";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { matrixNorm } from "../../src/bounds/matrixNorm.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { largestToken, sigmaAt } from "../bounds/layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, tensorFrom } from "../bounds/matrices.js";
 

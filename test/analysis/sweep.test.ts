@@ -4,8 +4,8 @@ import packageJson from "../../package.json" with { type: "json" };
 import type { Measure } from "../../src/analysis/measureRow.js";
 import { assembleReport, type Provenance, type Row } from "../../src/analysis/report.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../../src/analysis/sweep.js";
-import { deriveSeed } from "../../src/random.js";
-import { version } from "../../src/version.js";
+import { deriveSeed } from "../../src/base/random.js";
+import { version } from "../../src/base/version.js";
 import { fakeMeasure, fakeModel, runtimeInfo } from "./fakes.js";
 
 const text = "The quick brown fox jumps over the lazy dog, and then sleeps in the sun for the whole of the afternoon.";

@@ -1,9 +1,9 @@
 // A sweep of a small random model, held against measuring its parts one by one.
 import { expect, it, onTestFinished } from "vitest";
 import { sweep } from "../../src/analysis/sweep.js";
+import { deriveSeed } from "../../src/base/random.js";
 import { localLipschitz } from "../../src/localLipschitz.js";
 import { randomModel } from "../../src/models/index.js";
-import { deriveSeed } from "../../src/random.js";
 import { createRuntime } from "../../src/runtime.js";
 
 it("gives what trace and localLipschitz give for the same window", async () => {

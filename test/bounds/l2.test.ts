@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AttentionSpec, Linear, Mask } from "../../src/attention/spec.js";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import { inversePhi } from "../../src/bounds/lambertW.js";
 import { rowSumNorm } from "../../src/bounds/matrix.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { masks } from "../reference/arbitraries.js";
 import { allowedPairs, referenceAttention } from "../reference/attention.js";

@@ -1,11 +1,11 @@
 // Layers and their true norms, for the tests of the theorems.
 import type { AttentionSpec, Linear, Mask } from "../../src/attention/spec.js";
+import type { Tensor, TensorLike } from "../../src/base/tensor.js";
+import { sizeOf, tensor } from "../../src/base/tensor.js";
 import { type Matrix, productTransposed, scaledMatrix, transposed } from "../../src/bounds/matrix.js";
 import { matrixNorm } from "../../src/bounds/matrixNorm.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { norm } from "../../src/spectral/vector.js";
-import type { Tensor, TensorLike } from "../../src/tensor.js";
-import { sizeOf, tensor } from "../../src/tensor.js";
 import type { Fixture } from "../oracle/fixtures.js";
 import { allowedPairs, referenceAttention } from "../reference/attention.js";
 import { asTensor, matrixOf } from "./matrices.js";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { Random } from "../../src/base/random.js";
 import { bidiagonalForm, hessenbergForm, triangularFactor } from "../../src/bounds/householder.js";
 import { apply, type Matrix, product, productTransposed, transposed } from "../../src/bounds/matrix.js";
 import { matrixNorm, matrixNormAbove, productNormAbove } from "../../src/bounds/matrixNorm.js";
 import { eigenvector, realEigenvalues } from "../../src/bounds/realEigen.js";
-import { Random } from "../../src/random.js";
 import { norm } from "../../src/spectral/vector.js";
 import { withSpectrum } from "../spectral/operators.js";
 import { gaussianMatrix, matrixFrom } from "./matrices.js";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { ball } from "../../src/bounds/ball.js";
 import { bounds } from "../../src/bounds/index.js";
 import type { LowerBound } from "../../src/bounds/lower.js";
 import { matrixNorm } from "../../src/bounds/matrixNorm.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { largestToken, oneHead, paperHeads, sigmaAt } from "./layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, matrixFrom, tensorFrom } from "./matrices.js";

@@ -1,7 +1,8 @@
 // Matrices for the tests of the theorems.
+
+import { Random } from "../../src/base/random.js";
+import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
 import type { Matrix } from "../../src/bounds/matrix.js";
-import { Random } from "../../src/random.js";
-import { type Tensor, type TensorLike, tensor } from "../../src/tensor.js";
 
 export function matrixFrom(rows: readonly (readonly number[])[]): Matrix {
   return { rows: rows.length, columns: rows[0].length, data: Float64Array.from(rows.flat()) };

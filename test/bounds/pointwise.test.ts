@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AttentionSpec } from "../../src/attention/spec.js";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import { matrixNorm } from "../../src/bounds/matrixNorm.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { oneHead, scaledTensor, sigmaAt } from "./layers.js";

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Random } from "../../src/base/random.js";
+import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
-import { Random } from "../../src/random.js";
 import { norm } from "../../src/spectral/vector.js";
-import { tensor } from "../../src/tensor.js";
 
 const { block_pieces: pieces } = JSON.parse(readFileSync(new URL("../oracle/fixtures.json", import.meta.url), "utf8"));
 

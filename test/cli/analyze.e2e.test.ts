@@ -4,10 +4,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { version } from "../../src/base/version.js";
 import { toCSV } from "../../src/report/csv.js";
 import { parseReport } from "../../src/report/parse.js";
 import { toTable } from "../../src/report/table.js";
-import { version } from "../../src/version.js";
 import { temporaryFolder } from "./harness.js";
 
 const cli = "dist/cli.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { version } from "../../src/version.js";
+import { version } from "../../src/base/version.js";
 import { howsmooth } from "./harness.js";
 
 describe("howsmooth", () => {

@@ -1,9 +1,9 @@
 // The gradient of ⟨v, J(x) u⟩ against finite differences and the oracle's gradient of sigma (MATH 2.3).
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import type { Runtime } from "../../src/runtime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";

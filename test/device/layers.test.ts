@@ -1,8 +1,8 @@
 // Norms, activations and linear maps against the oracle's pieces of a block (MATH 3, 12).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Random } from "../../src/random.js";
+import { Random } from "../../src/base/random.js";
+import { tensor } from "../../src/base/tensor.js";
 import type { Runtime } from "../../src/runtime.js";
-import { tensor } from "../../src/tensor.js";
 import oracle from "../oracle/fixtures.json" with { type: "json" };
 import { relativeError, tolerance } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";

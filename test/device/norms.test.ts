@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AttentionSpec } from "../../src/attention/spec.js";
-import { Random } from "../../src/random.js";
+import { Random } from "../../src/base/random.js";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import type { Runtime } from "../../src/runtime.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";

@@ -1,10 +1,10 @@
 // The solvers over the device's Krylov steps, against the oracle's singular values.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Random } from "../../src/base/random.js";
+import type { Tensor } from "../../src/base/tensor.js";
 import { localLipschitz } from "../../src/localLipschitz.js";
-import { Random } from "../../src/random.js";
 import type { Runtime } from "../../src/runtime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
-import type { Tensor } from "../../src/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { referenceAttention } from "../reference/attention.js";
 import { tolerance } from "./close.js";

@@ -1,11 +1,11 @@
 // Bounds from above on matrices of a chosen spectrum: never below the truth, and above it by rounding only.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Random } from "../../src/base/random.js";
 import { collatzWielandt } from "../../src/linearization/collatzWielandt.js";
 import { gramAbove, normAbove, transposed } from "../../src/linearization/gram.js";
 import { product } from "../../src/linearization/hostPrimal.js";
 import { factorAbove, largestEigenvalueAbove } from "../../src/linearization/symmetric.js";
-import { Random } from "../../src/random.js";
 
 /** An orthogonal matrix: a product of n reflections. */
 function orthogonal(n: number, random: Random): Float64Array {

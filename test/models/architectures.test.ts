@@ -1,10 +1,10 @@
 // Every architecture against an independent forward in NumPy: test/oracle/architectures.py and checkpoints.py.
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { localLipschitz } from "../../src/localLipschitz.js";
 import { loadModel, type ModelInput } from "../../src/models/index.js";
 import { createRuntime } from "../../src/runtime.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { expectClose } from "./close.js";
 import { runtimes } from "./runtimes.js";
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { ConfigFile } from "../../src/models/config.js";
 import { FeedForward } from "../../src/models/feedForward.js";
 import { openFolder } from "../../src/models/folder.js";
@@ -8,7 +9,6 @@ import { loadModel } from "../../src/models/index.js";
 import { transpose } from "../../src/models/matrix.js";
 import { SafetensorsFile } from "../../src/models/safetensors.js";
 import { readJson } from "../../src/models/source.js";
-import { type Tensor, tensor } from "../../src/tensor.js";
 import { referenceRuntime } from "../reference/runtime.js";
 import { expectClose } from "./close.js";
 import { runtimes } from "./runtimes.js";

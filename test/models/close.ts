@@ -1,6 +1,6 @@
 // Comparison of tensors, relative to the largest entry expected.
 import { expect } from "vitest";
-import type { Tensor } from "../../src/tensor.js";
+import type { Tensor } from "../../src/base/tensor.js";
 
 export function expectClose(actual: Tensor, expected: Tensor, tolerance: number): void {
   expect(actual.data.length).toBe(expected.data.length);

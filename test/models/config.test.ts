@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { AttentionSpec } from "../../src/attention/spec.js";
-import { ModelError } from "../../src/errors.js";
+import { ModelError } from "../../src/base/errors.js";
 import { architectureOf } from "../../src/models/architectures.js";
 import { ConfigFile } from "../../src/models/config.js";
 import { loadModel, type Model } from "../../src/models/index.js";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { Random } from "../../src/random.js";
+import { Random } from "../../src/base/random.js";
 
 export interface StoredTensor {
   dtype: string;

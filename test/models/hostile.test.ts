@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ModelError } from "../../src/errors.js";
+import { ModelError } from "../../src/base/errors.js";
 import { loadModel } from "../../src/models/index.js";
 import { createRuntime } from "../../src/runtime.js";
 import { referenceRuntime } from "../reference/runtime.js";

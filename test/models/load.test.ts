@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ModelError } from "../../src/errors.js";
+import { ModelError } from "../../src/base/errors.js";
 import { type LoadEvent, loadModel, type ModelSource } from "../../src/models/index.js";
 import { referenceRuntime } from "../reference/runtime.js";
 import {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ModelError } from "../../src/errors.js";
+import { ModelError } from "../../src/base/errors.js";
 import { openFolder } from "../../src/models/folder.js";
 import { SafetensorsFile } from "../../src/models/safetensors.js";
 import { BlobSource } from "../../src/models/source.js";

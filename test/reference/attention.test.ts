@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Tensor, tensor } from "../../src/tensor.js";
+import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "./arbitraries.js";
 import { referenceAttention } from "./attention.js";

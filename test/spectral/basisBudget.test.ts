@@ -1,7 +1,7 @@
 // A basis that would outgrow its budget: the same sigma, a bracket that holds, and no more memory than was allowed.
 import { describe, expect, it } from "vitest";
+import { tensor } from "../../src/base/tensor.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
-import { tensor } from "../../src/tensor.js";
 import { dense, diagonal, withSpectrum } from "./operators.js";
 
 const VECTOR = 8;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { Random } from "../../src/random.js";
+import { Random } from "../../src/base/random.js";
+import { tensor } from "../../src/base/tensor.js";
 import { lanczosFactor, powerFactor } from "../../src/spectral/bracket.js";
 import type { LinearOperator } from "../../src/spectral/operator.js";
 import type { SpectralNormOptions } from "../../src/spectral/result.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
-import { tensor } from "../../src/tensor.js";
 import { diagonal } from "./operators.js";
 
 const usual = { dimension: 16384, steps: 20, failureProbability: 1e-6, guess: false };

@@ -1,8 +1,8 @@
 // Operators made from a chosen spectrum, and attention Jacobians, for the solvers' tests.
 import type { AttentionSpec, Mask } from "../../src/attention/spec.js";
-import { Random } from "../../src/random.js";
+import { Random } from "../../src/base/random.js";
+import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
 import type { LinearOperator } from "../../src/spectral/operator.js";
-import { sizeOf, type Tensor, tensor } from "../../src/tensor.js";
 import { referenceAttention } from "../reference/attention.js";
 
 /** diag(values), square; random starts make it as good as any operator with these singular values. */

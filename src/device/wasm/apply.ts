@@ -1,5 +1,5 @@
 // A kernel's map from one token matrix to another, from a tensor to a tensor.
-import { type RealArray, type Tensor, tensor } from "../../tensor.js";
+import { type RealArray, type Tensor, tensor } from "../../base/tensor.js";
 import { borrow, type Heap } from "./heap.js";
 import { panelSize, readPanels, writePanels } from "./layout.js";
 

@@ -1,12 +1,12 @@
 // Attention on the WebAssembly device: weights packed once, shared by the linearizations made from it.
 
 import type { ResolvedSpec } from "../../attention/spec.js";
-import { checkInteger, checkTensor, throwIfDisposed } from "../../check.js";
-import { Held } from "../../disposable.js";
+import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Linearization, Linearizer, StepsTogether } from "../../layer.js";
 import type { Attention } from "../../runtime.js";
 import type { HasKrylovSpace } from "../../spectral/krylov.js";
-import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { type SharedWeights, WasmLinearization } from "./linearization.js";

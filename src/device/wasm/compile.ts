@@ -1,5 +1,5 @@
 // Bytes to a compiled module to an instance, or an error that says what the page or the runtime must allow.
-import { DeviceError } from "../../errors.js";
+import { DeviceError } from "../../base/errors.js";
 import { type WasmModule, WebAssembly } from "./webassembly.js";
 
 /** The namespace, or an error that says what is missing. */

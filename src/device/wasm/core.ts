@@ -1,8 +1,8 @@
 // The Jacobian of one head in the coordinates of its reduced layer, on the primal that its linearization has made.
-import { checkTensor } from "../../check.js";
+import { checkTensor } from "../../base/check.js";
+import type { Tensor } from "../../base/tensor.js";
 import type { Core, SingularVectors } from "../../spectral/core.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
-import type { Tensor } from "../../tensor.js";
 import { applyKernel } from "./apply.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";

@@ -1,6 +1,6 @@
 // A first-fit allocator over the kernels' memory: blocks of 64-byte multiples, neighbours joined when freed.
-import { DeviceError, OutOfMemoryError } from "../../errors.js";
-import type { RealArray } from "../../tensor.js";
+import { DeviceError, OutOfMemoryError } from "../../base/errors.js";
+import type { RealArray } from "../../base/tensor.js";
 import { webAssembly } from "./compile.js";
 import type { WasmMemory } from "./webassembly.js";
 

@@ -1,7 +1,7 @@
 // Loading the kernels: which binary, compiled once, one instance and one memory a runtime.
-import { wrongKind } from "../../check.js";
-import { DeviceError } from "../../errors.js";
-import type { URLLike } from "../../platform.js";
+import { wrongKind } from "../../base/check.js";
+import { DeviceError } from "../../base/errors.js";
+import type { URLLike } from "../../base/platform.js";
 import { compile, instantiate, webAssembly } from "./compile.js";
 import { loadKernels } from "./embeddedKernels.js";
 import type { WasmMemory, WasmModule } from "./webassembly.js";

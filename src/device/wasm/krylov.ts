@@ -1,7 +1,7 @@
 // The solvers' step body on the WebAssembly device: one call into the kernels a step, vectors never copied out.
-import { checkFinite } from "../../check.js";
+import { checkFinite } from "../../base/check.js";
+import { type Tensor, tensor } from "../../base/tensor.js";
 import type { KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
-import { type Tensor, tensor } from "../../tensor.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import {

@@ -1,11 +1,11 @@
 // Linear maps, norms and activations on the WebAssembly device.
 
 import type { ResolvedLinear } from "../../attention/spec.js";
-import { checkTensor, throwIfDisposed } from "../../check.js";
-import { Held } from "../../disposable.js";
+import { checkTensor, throwIfDisposed } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Layer } from "../../layer.js";
 import type { Activation } from "../../runtime.js";
-import { type RealArray, type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { MR, panelSize, ROW } from "./layout.js";

@@ -1,5 +1,5 @@
 // How the kernels lay things out in memory: tiles, panels of tokens, and their structures (assembly/attention.ts).
-import type { RealArray } from "../../tensor.js";
+import type { RealArray } from "../../base/tensor.js";
 import type { Heap } from "./heap.js";
 
 /** Rows of a register tile. */

@@ -2,8 +2,9 @@
 
 import { resolveMask } from "../../attention/mask.js";
 import type { ResolvedSpec } from "../../attention/spec.js";
-import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
-import { Held } from "../../disposable.js";
+import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Linearization } from "../../layer.js";
 import type { BlockNormOptions } from "../../linearization/blockNorms.js";
 import type { LocalBounds } from "../../linearization/upperBound.js";
@@ -11,7 +12,6 @@ import type { Core, HasCore } from "../../spectral/core.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
-import { type RealArray, type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import { applyKernel } from "./apply.js";
 import { WasmCore } from "./core.js";
 import type { EntrySums } from "./entrySums.js";

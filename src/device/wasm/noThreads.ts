@@ -1,6 +1,6 @@
 // Stands for threads.ts in the builds for edge runtimes, which have no Workers, and for pages opened from disk, which may
 // not share memory.
-import { DeviceError } from "../../errors.js";
+import { DeviceError } from "../../base/errors.js";
 
 /** @throws DeviceError always */
 export function teamSize(): never {

@@ -1,5 +1,5 @@
 // Attention patterns: read out head by head, and the direction that all heads together favour.
-import { type Tensor, tensor } from "../../tensor.js";
+import { type Tensor, tensor } from "../../base/tensor.js";
 import { borrow, type Heap } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { MR, ROW, tileColumns } from "./layout.js";

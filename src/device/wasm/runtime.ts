@@ -1,12 +1,12 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
 
 import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
-import { checkOneOf } from "../../check.js";
-import { Held } from "../../disposable.js";
-import { DeviceError } from "../../errors.js";
+import { checkOneOf } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { DeviceError } from "../../base/errors.js";
+import type { Tensor, TensorLike } from "../../base/tensor.js";
 import type { Layer } from "../../layer.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
-import type { Tensor, TensorLike } from "../../tensor.js";
 import { resolveNorm } from "../norm.js";
 import { WasmAttention } from "./attention.js";
 import { Heap, Region } from "./heap.js";

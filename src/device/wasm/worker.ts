@@ -1,5 +1,5 @@
 // One thread of a team: a Worker of Node, Deno or Bun, or of a page.
-import { DeviceError } from "../../errors.js";
+import { DeviceError } from "../../base/errors.js";
 import type { WasmMemory, WasmModule } from "./webassembly.js";
 
 /** What a thread is told. */

@@ -1,9 +1,9 @@
 // Attention on WebGPU: weights held once, shared by the linearizations made from it.
 
-import { checkInteger, checkTensor, throwIfDisposed } from "../../check.js";
-import { Held } from "../../disposable.js";
+import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Attention } from "../../runtime.js";
-import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Gpu } from "./gpu.js";
 import { type Cpu, fitsCpu, LayerInDoubles } from "./inDoubles.js";
 import { WebGpuLinearization } from "./linearization.js";

@@ -1,6 +1,6 @@
 // Which GPU a runtime gets, or why it gets none.
-import { wrongKind } from "../../check.js";
-import { DeviceError } from "../../errors.js";
+import { wrongKind } from "../../base/check.js";
+import { DeviceError } from "../../base/errors.js";
 import type { GPUAdapterInfoLike, GPUAdapterLike, GPUDeviceLike, GPULike, GPULimitsLike } from "./api.js";
 
 export interface GpuOptions {

@@ -1,6 +1,6 @@
 // Rows of the dense Jacobian, as Jᵀ of unit vectors, and what is made of them on the host: the norms that are sums over
 // entries, and the norms of blocks (MATH 2.5). O(n·dOut) applications, and never more than one token's rows at a time.
-import { checkKeys, checkNumber, throwIfAborted } from "../../check.js";
+import { checkKeys, checkNumber, throwIfAborted } from "../../base/check.js";
 import { type BlockNormOptions, type BlockProducts, blockNorms } from "../../linearization/blockNorms.js";
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";

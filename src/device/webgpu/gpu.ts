@@ -1,5 +1,5 @@
 // One WebGPU device: what runs on it, what it holds, and how it ends.
-import { DeviceError, OutOfMemoryError } from "../../errors.js";
+import { DeviceError, OutOfMemoryError } from "../../base/errors.js";
 import { type GPUDeviceLike, MAP_READ, USAGE } from "./api.js";
 import { Batch } from "./batch.js";
 import { type Compiled, compile, type Kernel, PARAMETER_BYTES, parameterLayout } from "./kernel.js";

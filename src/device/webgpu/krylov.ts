@@ -1,7 +1,7 @@
 // The solvers' step body on WebGPU: one submit a step, vectors that stay on the GPU, a few scalars read back.
-import { checkFinite, throwIfDisposed } from "../../check.js";
+import { checkFinite, throwIfDisposed } from "../../base/check.js";
+import { type Tensor, tensor } from "../../base/tensor.js";
 import type { KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
-import { type Tensor, tensor } from "../../tensor.js";
 import { Basis } from "./basis.js";
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";

@@ -1,11 +1,11 @@
 // Linear maps, norms and activations on WebGPU (MATH 3).
 
 import type { ResolvedLinear } from "../../attention/spec.js";
-import { checkFinite, checkTensor, throwIfDisposed } from "../../check.js";
-import { Held } from "../../disposable.js";
+import { checkFinite, checkTensor, throwIfDisposed } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Layer } from "../../layer.js";
 import type { Activation } from "../../runtime.js";
-import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Batch } from "./batch.js";
 import { gemmFor, MULTIPLY, multiply } from "./gemm.js";
 import type { Gpu } from "./gpu.js";

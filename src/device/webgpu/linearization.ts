@@ -1,7 +1,8 @@
 // The Jacobian of attention at one input on WebGPU: the primal once, then products with J and Jᵀ that reuse it.
 
-import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../check.js";
-import { Held } from "../../disposable.js";
+import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../base/check.js";
+import { Held } from "../../base/disposable.js";
+import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Linearization } from "../../layer.js";
 import type { BlockNormOptions } from "../../linearization/blockNorms.js";
 import { hostPrimal } from "../../linearization/hostPrimal.js";
@@ -9,7 +10,6 @@ import { type LocalBounds, upperBound } from "../../linearization/upperBound.js"
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
-import { type Tensor, type TensorLike, tensor } from "../../tensor.js";
 import type { Batch } from "./batch.js";
 import { denseBlockNorms, denseRows, entryNorms } from "./denseRows.js";
 import type { Gpu } from "./gpu.js";

@@ -1,6 +1,6 @@
 // Buffers on the GPU, counted, and freed in groups.
-import { OutOfMemoryError } from "../../errors.js";
-import type { RealArray } from "../../tensor.js";
+import { OutOfMemoryError } from "../../base/errors.js";
+import type { RealArray } from "../../base/tensor.js";
 import { type GPUBufferLike, type GPUDeviceLike, USAGE } from "./api.js";
 
 /** A range of a buffer, as kernels and copies see it. */

@@ -1,6 +1,6 @@
 // One request under watch: it is cut off when nothing comes for too long, and when the caller aborts.
-import { throwIfAborted } from "../../check.js";
-import type { AbortSignalLike } from "../../platform.js";
+import { throwIfAborted } from "../../base/check.js";
+import type { AbortSignalLike } from "../../base/platform.js";
 import { platform } from "./platform.js";
 import { Fault } from "./retry.js";
 

@@ -1,6 +1,6 @@
 // Models by their id on the Hugging Face hub, or on a server with its layout of URLs.
 
-import { ModelError } from "../../errors.js";
+import { ModelError } from "../../base/errors.js";
 import type { Client } from "./request.js";
 import type { ByteCache, DownloadEvent } from "./webSource.js";
 import { WebSource } from "./webSource.js";

@@ -1,5 +1,5 @@
 // What is used of fetch and its relatives, by hand-written types, so that nothing here needs those of DOM or Node.
-import type { AbortSignalLike } from "../../platform.js";
+import type { AbortSignalLike } from "../../base/platform.js";
 
 export interface ResponseLike {
   readonly status: number;

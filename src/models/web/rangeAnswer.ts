@@ -1,5 +1,5 @@
 // The answer to a range request: its headers held against what was asked for, its body as a stream with a position.
-import { ModelError } from "../../errors.js";
+import { ModelError } from "../../base/errors.js";
 import type { Connection } from "./connection.js";
 import type { BodyReader, ResponseLike } from "./platform.js";
 import { Fault } from "./retry.js";

@@ -1,5 +1,5 @@
 // One file on a server: what is known of it, its first bytes, and the filling of pieces of it whatever befalls.
-import { ModelError } from "../../errors.js";
+import { ModelError } from "../../base/errors.js";
 import { platform } from "./platform.js";
 import type { RangeAnswer } from "./rangeAnswer.js";
 import { type Client, requestRange } from "./request.js";

@@ -1,7 +1,7 @@
 // One GET of a byte range (RFC 9110, section 14): redirects, the token, what a status means, and whether the answer
 // is the one asked for.
-import { ModelError } from "../../errors.js";
-import type { AbortSignalLike } from "../../platform.js";
+import { ModelError } from "../../base/errors.js";
+import type { AbortSignalLike } from "../../base/platform.js";
 import { Connection } from "./connection.js";
 import { type ParsedURL, parseURL, platform, type ResponseLike } from "./platform.js";
 import { type HubFacts, RangeAnswer } from "./rangeAnswer.js";

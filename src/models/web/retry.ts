@@ -1,7 +1,7 @@
 // Trying again: what a network's or a server's bad moment stopped is attempted a bounded number of times.
-import { throwIfAborted } from "../../check.js";
-import type { ModelError } from "../../errors.js";
-import type { AbortSignalLike } from "../../platform.js";
+import { throwIfAborted } from "../../base/check.js";
+import type { ModelError } from "../../base/errors.js";
+import type { AbortSignalLike } from "../../base/platform.js";
 import { platform } from "./platform.js";
 
 export interface Patience {

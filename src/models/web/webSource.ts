@@ -1,7 +1,7 @@
 // The files below a URL as a FileSource: only the bytes asked for are fetched, neighbours together, and kept between
 // runs where a cache is given.
-import { throwIfAborted } from "../../check.js";
-import { ModelError } from "../../errors.js";
+import { throwIfAborted } from "../../base/check.js";
+import { ModelError } from "../../base/errors.js";
 import { type FileSource, locate, sha256Of, shortRead } from "../source.js";
 import { turns } from "../turns.js";
 import { platform } from "./platform.js";

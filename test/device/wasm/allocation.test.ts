@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
+import { Random } from "../../../src/base/random.js";
+import { tensor } from "../../../src/base/tensor.js";
 import { createRuntime } from "../../../src/index.js";
-import { Random } from "../../../src/random.js";
 import { hasKrylovSpace } from "../../../src/spectral/krylov.js";
-import { tensor } from "../../../src/tensor.js";
 
 const d = 64;
 const n = 96;

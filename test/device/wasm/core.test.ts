@@ -2,13 +2,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AttentionSpec, Linear } from "../../../src/attention/spec.js";
+import { Random } from "../../../src/base/random.js";
+import { sizeOf, type Tensor, tensor } from "../../../src/base/tensor.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
-import { Random } from "../../../src/random.js";
 import { createRuntime, type Runtime } from "../../../src/runtime.js";
 import { type Core, hasCore } from "../../../src/spectral/core.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { dot } from "../../../src/spectral/vector.js";
-import { sizeOf, type Tensor, tensor } from "../../../src/tensor.js";
 import { attentionCases } from "../../reference/arbitraries.js";
 import { referenceAttention } from "../../reference/attention.js";
 import { dense } from "../../spectral/operators.js";

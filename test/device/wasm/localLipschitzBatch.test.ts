@@ -1,13 +1,13 @@
 // Many inputs of one layer, held against the same inputs one by one.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { OutOfMemoryError } from "../../../src/errors.js";
+import { OutOfMemoryError } from "../../../src/base/errors.js";
+import { Random } from "../../../src/base/random.js";
+import { type Tensor, tensor } from "../../../src/base/tensor.js";
 import type { LinearizableLayer } from "../../../src/layer.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
 import { type BatchProgress, localLipschitzBatch, TOKENS_AT_ONCE } from "../../../src/localLipschitzBatch.js";
-import { Random } from "../../../src/random.js";
 import { createRuntime, type Runtime } from "../../../src/runtime.js";
-import { type Tensor, tensor } from "../../../src/tensor.js";
 import { attentionCases } from "../../reference/arbitraries.js";
 import { variantRuntime, variants } from "../variants.js";
 

@@ -1,13 +1,13 @@
 // What becomes of calls, buffers and the device itself when a device is lost, or is somebody else's.
 import { describe, expect, it } from "vitest";
+import { DeviceError } from "../../../src/base/errors.js";
+import { Random } from "../../../src/base/random.js";
+import { tensor } from "../../../src/base/tensor.js";
 import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
-import { DeviceError } from "../../../src/errors.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
-import { Random } from "../../../src/random.js";
 import { createRuntime } from "../../../src/runtime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
-import { tensor } from "../../../src/tensor.js";
 import { loadFixtures } from "../../oracle/fixtures.js";
 import { adapter, sharedDevice, webgpuRuntime } from "../webgpuRuntime.js";
 import { watchBuffers } from "./buffers.js";

@@ -1,6 +1,6 @@
 // Scores beyond f32: a shader need not keep NaN or infinity, so they must be told without relying on either.
 import { describe, expect, it } from "vitest";
-import { tensor } from "../../../src/tensor.js";
+import { tensor } from "../../../src/base/tensor.js";
 import { onWebGpu } from "../variants.js";
 import { webgpuRuntime } from "../webgpuRuntime.js";
 

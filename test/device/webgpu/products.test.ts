@@ -1,10 +1,10 @@
 // The matrix product kernels alone, on ragged shapes, against sums in doubles.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Random } from "../../../src/base/random.js";
 import { type Gemm, gemmFor, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "../../../src/device/webgpu/gemm.js";
 import type { Gpu } from "../../../src/device/webgpu/gpu.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
-import { Random } from "../../../src/random.js";
 import { relativeError, tolerance } from "../close.js";
 import { webgpuRuntime } from "../webgpuRuntime.js";
 

@@ -1,11 +1,11 @@
 // What a device refuses, and what goes on after it: work that is not valid, buffers that it has no room for.
 import { describe, expect, it } from "vitest";
+import { DeviceError, OutOfMemoryError } from "../../../src/base/errors.js";
+import { Random } from "../../../src/base/random.js";
+import { tensor } from "../../../src/base/tensor.js";
 import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
-import { DeviceError, OutOfMemoryError } from "../../../src/errors.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
-import { Random } from "../../../src/random.js";
-import { tensor } from "../../../src/tensor.js";
 import { loadFixtures } from "../../oracle/fixtures.js";
 import { sharedDevice, webgpuRuntime } from "../webgpuRuntime.js";
 import { DEFAULT_LIMITS } from "./plannedDevice.js";

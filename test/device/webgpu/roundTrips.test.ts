@@ -1,10 +1,10 @@
 // What a solver's step costs in calls of WebGPU: a submit and a readback, and once warm nothing new.
 import { describe, expect, it } from "vitest";
+import { Random } from "../../../src/base/random.js";
+import { tensor } from "../../../src/base/tensor.js";
 import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuLinearization } from "../../../src/device/webgpu/linearization.js";
-import { Random } from "../../../src/random.js";
 import { createRuntime } from "../../../src/runtime.js";
-import { tensor } from "../../../src/tensor.js";
 import { adapter } from "../webgpuRuntime.js";
 
 /** A device of its own that counts calls. */

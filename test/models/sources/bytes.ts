@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { Random } from "../../../src/random.js";
+import { Random } from "../../../src/base/random.js";
 
 /** Bytes that differ from place to place. */
 export function noise(length: number): Uint8Array {

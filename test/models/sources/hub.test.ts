@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { ModelError } from "../../../src/errors.js";
+import { ModelError } from "../../../src/base/errors.js";
 import { type LoadEvent, type LoadOptions, loadModel, type ModelSource } from "../../../src/models/index.js";
 import { parseHubId } from "../../../src/models/web/hub.js";
 import { referenceRuntime } from "../../reference/runtime.js";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ModelError } from "../../../src/errors.js";
+import { ModelError } from "../../../src/base/errors.js";
 import { loadModel, type ModelSource } from "../../../src/models/index.js";
 import { referenceRuntime } from "../../reference/runtime.js";
 import { type Checkpoint, folderOf, gpt2Checkpoint, gpt2Config, safetensors } from "../files.js";

@@ -1,7 +1,7 @@
 // Symbol.dispose on everything that holds memory.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { randomModel } from "../src/models/index.js";
-import { createRuntime } from "../src/runtime.js";
+import { randomModel } from "../../src/models/index.js";
+import { createRuntime } from "../../src/runtime.js";
 
 const one = { weight: { data: Float64Array.of(1), shape: [1, 1] } };
 const x = { data: Float64Array.of(1, 2), shape: [2, 1] };
@@ -46,7 +46,7 @@ describe("where the runtime has no Symbol.dispose", () => {
       Object.assign((name: string) => make(name), symbols),
     );
     vi.resetModules();
-    const { Held } = await import("../src/disposable.js");
+    const { Held } = await import("../../src/base/disposable.js");
     expect(Object.getOwnPropertyNames(Held.prototype)).toEqual(["constructor"]);
   });
 });

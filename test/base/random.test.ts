@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { deriveSeed, Random } from "../src/random.js";
+import { deriveSeed, Random } from "../../src/base/random.js";
 
 describe("Random", () => {
   it("gives the same numbers for the same seed, and others for another", () => {
