@@ -2,7 +2,7 @@
 
 import { type Tensor, tensor } from "../base/tensor.js";
 import type { LinearizableLayer, Linearization } from "../layer.js";
-import { norm } from "../spectral/vector.js";
+import { norm } from "../linalg/vector.js";
 import type { Steepest } from "./steepest.js";
 import type { TokenSet } from "./tokenSet.js";
 

@@ -3,7 +3,7 @@
 import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../base/check.js";
 import type { Random } from "../base/random.js";
 import type { Normalization } from "../bounds/absorbNormalization.js";
-import { norm } from "../spectral/vector.js";
+import { norm } from "../linalg/vector.js";
 
 export interface TokenSet {
   /** In words, for the assumptions of a bound. */

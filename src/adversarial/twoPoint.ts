@@ -9,7 +9,7 @@ import type { Bound } from "../bounds/bound.js";
 import { type EigenDirection, eigenDirectionOfProduct, eigenPair } from "../bounds/eigenDirection.js";
 import { leadingRightVector, type TokenPair, widestPair } from "../bounds/gammaStar.js";
 import { causalInfluence, shareOfAttention, unmaskedInfluence, type ValueMap } from "../bounds/influence.js";
-import { columnsOf, type Matrix, product, rowsOf, scaledMatrix, transposed } from "../bounds/matrix.js";
+import { columnsOf, type Matrix, product, rowsOf, scaledMatrix, transposed } from "../linalg/matrix.js";
 
 /** The head and the set that `adversarial.twoPoint` looks for an input in. */
 export interface TwoPointQuestion {

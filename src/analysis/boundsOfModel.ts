@@ -5,11 +5,11 @@ import type { AbortSignalLike } from "../base/platform.js";
 import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import { type Bound, bounds } from "../bounds/index.js";
+import { norm } from "../linalg/vector.js";
 import type { LocalBounds } from "../linearization/upperBound.js";
 import type { Model } from "../models/model.js";
 import type { NormSpec } from "../runtime.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
-import { norm } from "../spectral/vector.js";
 import { cutWindows } from "./windows.js";
 
 export interface BoundsRow {

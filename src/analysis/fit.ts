@@ -1,6 +1,6 @@
 // The growth of sigma with the number of tokens: sigma ≈ constant · n^exponent.
 import { checkNumber } from "../base/check.js";
-import { studentTQuantile } from "./studentT.js";
+import { studentTQuantile } from "../linalg/studentT.js";
 
 /** A fit sigma ≈ constant · n^exponent. */
 export interface PowerLaw {

@@ -1,7 +1,8 @@
 // The score map b ↦ A·b + g0 of one head, s_ij = ⟨A x_i + g0, x_j⟩ up to a constant of the row (MATH 1), dense or as a
 // product of two thin matrices.
-import { dot } from "../spectral/vector.js";
-import { apply, applyTransposed, type Matrix } from "./matrix.js";
+
+import { apply, applyTransposed, type Matrix } from "../linalg/matrix.js";
+import { dot } from "../linalg/vector.js";
 
 export interface Affinity {
   /** d, the width of a token. */

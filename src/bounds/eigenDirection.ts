@@ -1,8 +1,9 @@
 // The real eigenpair that Castin, Ablin and Peyré 2024 build their adversarial tokens from (MATH 6.2).
-import { divided, norm } from "../spectral/vector.js";
+
+import { apply, type Matrix } from "../linalg/matrix.js";
+import { eigenvector, realEigenvalues } from "../linalg/realEigen.js";
+import { divided, norm } from "../linalg/vector.js";
 import type { TokenPair } from "./gammaStar.js";
-import { apply, type Matrix } from "./matrix.js";
-import { eigenvector, realEigenvalues } from "./realEigen.js";
 
 export interface EigenDirection {
   /** max(−γ_min, γ_max/8) over the real eigenvalues; not negative. */

@@ -1,8 +1,8 @@
 // The pair of tokens in the ball whose scores differ most: γ* of MATH 6.6, found by projected gradient ascent.
 import { Random } from "../base/random.js";
-import { addScaled, divided, dot, norm } from "../spectral/vector.js";
+import { apply, applyTransposed, type Matrix } from "../linalg/matrix.js";
+import { addScaled, divided, dot, norm } from "../linalg/vector.js";
 import { type Affinity, scoreGap, scoreGradient } from "./affinity.js";
-import { apply, applyTransposed, type Matrix } from "./matrix.js";
 
 /** One odd token, and another that all the rest are copies of. */
 export interface TokenPair {

@@ -9,12 +9,12 @@ import { ofLayer } from "./ofLayer.js";
 import { pointwise } from "./pointwise.js";
 import { layerNorm, rmsNorm } from "./radius.js";
 
+export { lambertW0 } from "../linalg/lambertW.js";
 export type { Normalization } from "./absorbNormalization.js";
 export type { BallBounds, BallQuestion } from "./ball.js";
 export type { Bound, WithBest } from "./bound.js";
 export type { L2Bounds, L2Question } from "./l2.js";
 export type { L2Tightness } from "./l2Tightness.js";
-export { lambertW0 } from "./lambertW.js";
 export type { LargeRadius, LargeRadiusHead, LargeRadiusQuestion } from "./largeRadius.js";
 export type { LowerBound, LowerBounds, LowerQuestion } from "./lower.js";
 export type { MeanFieldBounds, MeanFieldQuestion } from "./meanField.js";

@@ -1,9 +1,10 @@
 // How far one odd token moves all the others: the columns of the Jacobian at X = (a, …, a, b, …, b) that belong to the
 // copies of a, moved together (MATH 6.1, 6.3, 6.5).
-import { addScaled, divided, dot, norm } from "../spectral/vector.js";
+
+import { apply, applyTransposed, type Matrix } from "../linalg/matrix.js";
+import { addScaled, divided, dot, norm } from "../linalg/vector.js";
 import { type Affinity, scoreGap, scoreGradient } from "./affinity.js";
 import type { TokenPair } from "./gammaStar.js";
-import { apply, applyTransposed, type Matrix } from "./matrix.js";
 
 /** f_i = V·Σ_j P_ij x_j; without V the identity. */
 export interface ValueMap {

@@ -4,11 +4,11 @@ import { mayAttend, resolveMask } from "../attention/mask.js";
 import type { Mask } from "../attention/spec.js";
 import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
+import { inversePhi } from "../linalg/lambertW.js";
+import { checkMatrix, type Matrix, rowSumNorm, transposed } from "../linalg/matrix.js";
+import { matrixNormAbove } from "../linalg/matrixNorm.js";
 import { type Bound, refused, type WithBest, withSmallest } from "./bound.js";
 import { mostVisible } from "./columnSum.js";
-import { inversePhi } from "./lambertW.js";
-import { checkMatrix, type Matrix, rowSumNorm, transposed } from "./matrix.js";
-import { matrixNormAbove } from "./matrixNorm.js";
 
 /** Arguments of `bounds.l2`: the weights of the heads, and the norm. */
 export interface L2Question {

@@ -2,9 +2,9 @@
 import { type AttentionSpec, resolveLinear } from "../attention/spec.js";
 import { checkInteger, checkNumber } from "../base/check.js";
 import { tensor } from "../base/tensor.js";
+import { columnsOf, identity, type Matrix } from "../linalg/matrix.js";
 import { type Bound, refused, type WithBest, withSmallest } from "./bound.js";
 import { type L2Bounds, l2, l2Of, visibility } from "./l2.js";
-import { columnsOf, identity, type Matrix } from "./matrix.js";
 import type { WeightNorms } from "./weightNorms.js";
 
 /** @throws RangeError for L2 attention that the theorems do not cover: keys or values of their own, a query bias */

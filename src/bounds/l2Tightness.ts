@@ -1,8 +1,8 @@
 // How close the ∞-norm bound of L2 attention comes to the truth, for one head of width one and unit weights (MATH 9.4).
 import { checkInteger } from "../base/check.js";
 import { type Tensor, tensor } from "../base/tensor.js";
+import { inversePhi } from "../linalg/lambertW.js";
 import type { Bound } from "./bound.js";
-import { inversePhi } from "./lambertW.js";
 
 /** The bracket of `bounds.l2Tightness`, with the input that shows its lower end. */
 export interface L2Tightness {

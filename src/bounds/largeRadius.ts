@@ -3,10 +3,10 @@ import { checkMask, mayAttend, resolveMask } from "../attention/mask.js";
 import type { Mask } from "../attention/spec.js";
 import { checkKeys, checkNumber, wrongKind } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
-import { dot, norm } from "../spectral/vector.js";
+import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "../linalg/matrix.js";
+import { matrixNorm, matrixNormAbove } from "../linalg/matrixNorm.js";
+import { dot, norm } from "../linalg/vector.js";
 import { type Bound, refused } from "./bound.js";
-import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "./matrix.js";
-import { matrixNorm, matrixNormAbove } from "./matrixNorm.js";
 
 /** One head of `bounds.largeRadius`. */
 export interface LargeRadiusHead {

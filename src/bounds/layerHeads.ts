@@ -1,8 +1,8 @@
 // The weights of a layer head by head: the COLUMNS h·dHead … (h + 1)·dHead of the maps, the rows of the output map.
 import type { ResolvedSpec } from "../attention/spec.js";
 import type { RealArray } from "../base/tensor.js";
-import { norm } from "../spectral/vector.js";
-import { apply, columnsOf, type Matrix, rowsOf, transposed } from "./matrix.js";
+import { apply, columnsOf, type Matrix, rowsOf, transposed } from "../linalg/matrix.js";
+import { norm } from "../linalg/vector.js";
 import type { HeadNorms } from "./reach.js";
 import type { WeightNorms } from "./weightNorms.js";
 

@@ -3,14 +3,14 @@
 import type { Mask } from "../attention/spec.js";
 import { checkInteger, checkKeys, checkNumber } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
-import { dot } from "../spectral/vector.js";
+import { checkMatrix, type Matrix } from "../linalg/matrix.js";
+import { matrixNorm } from "../linalg/matrixNorm.js";
+import { dot } from "../linalg/vector.js";
 import { denseAffinity, scoreGradient } from "./affinity.js";
 import { type Bound, refused, type WithBest, withLargest } from "./bound.js";
 import { type EigenDirection, eigenDirection, eigenPair } from "./eigenDirection.js";
 import { leadingRightVector, type TokenPair, widestPair } from "./gammaStar.js";
 import { causalInfluence, type Influence, shareOfAttention, unmaskedInfluence } from "./influence.js";
-import { checkMatrix, type Matrix } from "./matrix.js";
-import { matrixNorm } from "./matrixNorm.js";
 import { type Evaluate, searchTwoPoints } from "./searchTwoPoints.js";
 
 /** Arguments of `bounds.lower`: the matrices of a head, and the ball. */

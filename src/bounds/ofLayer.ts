@@ -2,13 +2,13 @@
 import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../attention/spec.js";
 import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
+import type { Matrix } from "../linalg/matrix.js";
 import { absorbNormalization, type Normalization } from "./absorbNormalization.js";
 import { type BallBounds, ballOf } from "./ball.js";
 import { type Bound, type WithBest, withSmallest } from "./bound.js";
 import type { L2Bounds } from "./l2.js";
 import { l2OfLayer } from "./l2OfLayer.js";
 import { headNorms } from "./layerHeads.js";
-import type { Matrix } from "./matrix.js";
 import { reachOf } from "./reach.js";
 import { WeightNorms } from "./weightNorms.js";
 

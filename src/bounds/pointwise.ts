@@ -3,11 +3,11 @@ import { type AttentionSpec, resolveSpec } from "../attention/spec.js";
 import { checkKeys, checkNumber } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { TensorLike } from "../base/tensor.js";
-import { norm } from "../spectral/vector.js";
+import { checkMatrix, rowOf } from "../linalg/matrix.js";
+import { norm } from "../linalg/vector.js";
 import { headAffinity, scoreGradient } from "./affinity.js";
 import { type Bound, refused } from "./bound.js";
 import { headNorms, layerHead } from "./layerHeads.js";
-import { checkMatrix, rowOf } from "./matrix.js";
 import { WeightNorms } from "./weightNorms.js";
 
 /** Options of `bounds.pointwise`. */

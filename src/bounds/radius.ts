@@ -1,7 +1,7 @@
 // The largest norm that a token can have after normalisation (MATH 4), which the bounds on the ball take as radius.
 import { checkKeys, checkTensor } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
-import { norm } from "../spectral/vector.js";
+import { norm } from "../linalg/vector.js";
 import type { Bound } from "./bound.js";
 
 /**

@@ -1,7 +1,7 @@
 // The two tokens of a ball whose odd one moves the others most (MATH 6.1), as far as a search of planes finds them: the
 // copied token along singular vectors and known good ones, the odd one on the sphere, in the plane of that token and its
 // score gradient.
-import { addScaled, divided, dot, norm } from "../spectral/vector.js";
+import { addScaled, divided, dot, norm } from "../linalg/vector.js";
 import { type Affinity, scoreGradient } from "./affinity.js";
 import { intoBall, leadingRightVectors, type TokenPair } from "./gammaStar.js";
 import type { Influence } from "./influence.js";

@@ -2,10 +2,10 @@
 // bracket, which holds with a probability.
 import type { AbortSignalLike } from "../base/platform.js";
 import { type Tensor, tensor } from "../base/tensor.js";
+import { apply, applyTransposed, type Matrix, rowSumNorm, transposed } from "../linalg/matrix.js";
+import { matrixNormAbove, productNormAbove } from "../linalg/matrixNorm.js";
 import type { LinearOperator } from "../spectral/operator.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
-import { apply, applyTransposed, type Matrix, rowSumNorm, transposed } from "./matrix.js";
-import { matrixNormAbove, productNormAbove } from "./matrixNorm.js";
 
 export interface WeightNormOptions {
   /** Of all of them together. */

@@ -5,7 +5,7 @@ import { throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { bounds } from "../bounds/index.js";
-import { identity } from "../bounds/matrix.js";
+import { identity } from "../linalg/matrix.js";
 import { localLipschitz } from "../localLipschitz.js";
 import { formatFixed, formatShort } from "../report/numbers.js";
 import type { Runtime } from "../runtime.js";

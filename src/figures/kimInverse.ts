@@ -6,9 +6,9 @@ import { deriveSeed, Random } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import type { FixedPointStatus } from "../invertible/fixedPoint.js";
 import { type ResidualOptions, residual } from "../invertible/residual.js";
+import { norm } from "../linalg/vector.js";
 import { formatShort } from "../report/numbers.js";
 import type { Attention, Runtime } from "../runtime.js";
-import { norm } from "../spectral/vector.js";
 import type { CurvePanel } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 

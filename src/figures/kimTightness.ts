@@ -4,7 +4,7 @@ import { ascend } from "../adversarial/ascend.js";
 import { throwIfAborted } from "../base/check.js";
 import { tensor } from "../base/tensor.js";
 import { l2Tightness } from "../bounds/l2Tightness.js";
-import { inversePhi } from "../bounds/lambertW.js";
+import { inversePhi } from "../linalg/lambertW.js";
 import { formatShort } from "../report/numbers.js";
 import type { Runtime } from "../runtime.js";
 import { type Comparison, type Figure, type FigureSettings, sameDigits } from "./figure.js";

@@ -3,8 +3,8 @@
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../layer.js";
+import { norm } from "../linalg/vector.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
-import { norm } from "../spectral/vector.js";
 
 export const sigmaName = "σ = ‖J‖₂";
 export const otherName = "√‖Jᵀf(X)‖";

@@ -3,7 +3,7 @@ import { checkInteger, checkKeys, checkNumber, throwIfAborted } from "../base/ch
 import type { AbortSignalLike } from "../base/platform.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
-import { norm as euclidean } from "../spectral/vector.js";
+import { norm as euclidean } from "../linalg/vector.js";
 
 /** Options of `Residual.inverse`. */
 export interface FixedPointOptions {

@@ -3,8 +3,8 @@ import { checkKeys, checkNumber, throwIfAborted } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import { Random } from "../base/random.js";
 import { turn } from "../base/turn.js";
+import { leadingTriplet } from "../linalg/smallSvd.js";
 import { settled } from "../spectral/iteration.js";
-import { leadingTriplet } from "../spectral/smallSvd.js";
 
 /** Options of `blockNorms` of a linearization. */
 export interface BlockNormOptions {

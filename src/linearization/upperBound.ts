@@ -1,10 +1,10 @@
 // Certified upper bounds on the largest singular value of attention's Jacobian at X (MATH 8.2, 8.3), in doubles.
 import { turn } from "../base/turn.js";
-import { collatzWielandt } from "./collatzWielandt.js";
-import { congruence, normAbove, transposed } from "./gram.js";
+import { largestEigenvalueAbove } from "../linalg/cholesky.js";
+import { collatzWielandt } from "../linalg/collatzWielandt.js";
+import { congruence, normAbove, transposed } from "../linalg/gram.js";
 import { diameter, type HeadTerms, headTerms } from "./headTerms.js";
 import { type HostPrimal, product, queryCovariance } from "./hostPrimal.js";
-import { largestEigenvalueAbove } from "./symmetric.js";
 import { type WeightNorms, weightNorms } from "./weightNorms.js";
 
 /** What `upperBound` of a linearization returns: certified bounds of sigma at its input (MATH 8.3). */

@@ -1,8 +1,9 @@
 // What the local bounds need of a layer's weights alone, each from above. Factors L with L Lᵀ ⪰ W Wᵀ stand for weights
 // wherever only lengths matter: |L ᵀz| ≥ |Wᵀz|, at the width of a head instead of the model's.
-import { congruence, gramAbove, normAbove, transposed } from "./gram.js";
+
+import { factorAbove, largestEigenvalueAbove } from "../linalg/cholesky.js";
+import { congruence, gramAbove, normAbove, transposed } from "../linalg/gram.js";
 import { type HostPrimal, product } from "./hostPrimal.js";
-import { factorAbove, largestEigenvalueAbove } from "./symmetric.js";
 
 export interface HeadNorms {
   /** ‖W_V,h W_O,h‖ and ‖W_V,h‖. */

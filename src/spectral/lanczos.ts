@@ -1,11 +1,12 @@
 // Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization (Golub and Kahan 1965; MATH 10), and what becomes of
 // it when its basis would outgrow the memory allowed: first one side of the basis is given up, then the other restarted.
+
+import { leadingTriplet } from "../linalg/smallSvd.js";
+import { leadingPair } from "../linalg/tridiagonal.js";
 import { checkCoefficient } from "./coefficient.js";
 import type { Iteration } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
-import { leadingTriplet } from "./smallSvd.js";
 import { type Lanczos, thickRestart } from "./thickRestart.js";
-import { leadingPair } from "./tridiagonal.js";
 
 /** What a step found, in the basis as it is then. */
 interface Step {

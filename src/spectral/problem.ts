@@ -2,6 +2,7 @@
 import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../base/check.js";
 import { Random } from "../base/random.js";
 import { type RealArray, sizeOf } from "../base/tensor.js";
+import { norm } from "../linalg/vector.js";
 import { type BracketQuestion, lanczosFactor, powerFactor, smallestDimensionForGuess } from "./bracket.js";
 import type { Iteration } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
@@ -9,7 +10,6 @@ import { lanczos, longestBidiagonalization } from "./lanczos.js";
 import type { LinearOperator } from "./operator.js";
 import { powerIteration } from "./power.js";
 import type { SpectralNormOptions } from "./result.js";
-import { norm } from "./vector.js";
 
 interface Method {
   iterate(space: KrylovSpace, basisBudget: number): Iteration;

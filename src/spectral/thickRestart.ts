@@ -1,6 +1,6 @@
 // Shortening a Lanczos basis without losing what it has found: thick restart (Wu and Simon 2000), which in exact
 // arithmetic is the implicit restart of Sorensen (1992) with the discarded Ritz values as shifts.
-import { dot, norm } from "./vector.js";
+import { dot, norm } from "../linalg/vector.js";
 
 /** The projection of a symmetric matrix on a Lanczos basis; the last off-diagonal entry leads out of it. */
 export interface Lanczos {

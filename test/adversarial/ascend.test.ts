@@ -3,9 +3,9 @@ import { type AscendProgress, type AscentState, adversarial } from "../../src/ad
 import type { AttentionSpec } from "../../src/attention/spec.js";
 import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
+import { norm } from "../../src/linalg/vector.js";
 import { localLipschitz } from "../../src/localLipschitz.js";
 import { createRuntime } from "../../src/runtime.js";
-import { norm } from "../../src/spectral/vector.js";
 import { largestToken, oneHead } from "../bounds/layers.js";
 import { asTensor, gaussianMatrix, matrixFrom, tensorFrom } from "../bounds/matrices.js";
 

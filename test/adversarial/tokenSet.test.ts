@@ -4,7 +4,7 @@ import { type TokenSetQuestion, tokenSet } from "../../src/adversarial/tokenSet.
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
-import { dot, norm } from "../../src/spectral/vector.js";
+import { dot, norm } from "../../src/linalg/vector.js";
 
 const vector = (...values: number[]) => tensor(Float64Array.from(values), [values.length]);
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { twoPoint } from "../../src/adversarial/twoPoint.js";
 import type { AttentionSpec } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
-import { matrixNorm } from "../../src/bounds/matrixNorm.js";
+import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { largestToken, sigmaAt } from "../bounds/layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, tensorFrom } from "../bounds/matrices.js";
 

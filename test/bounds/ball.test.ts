@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Mask } from "../../src/attention/spec.js";
 import { type BallBounds, ball } from "../../src/bounds/ball.js";
 import { bounds } from "../../src/bounds/index.js";
-import { matrixNorm } from "../../src/bounds/matrixNorm.js";
+import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { masks } from "../reference/arbitraries.js";
 import { largestToken, namedMask, oneHead, paperHeads, scaledTensor, sigmaAt } from "./layers.js";

@@ -2,10 +2,10 @@
 import type { AttentionSpec, Linear, Mask } from "../../src/attention/spec.js";
 import type { Tensor, TensorLike } from "../../src/base/tensor.js";
 import { sizeOf, tensor } from "../../src/base/tensor.js";
-import { type Matrix, productTransposed, scaledMatrix, transposed } from "../../src/bounds/matrix.js";
-import { matrixNorm } from "../../src/bounds/matrixNorm.js";
+import { type Matrix, productTransposed, scaledMatrix, transposed } from "../../src/linalg/matrix.js";
+import { matrixNorm } from "../../src/linalg/matrixNorm.js";
+import { norm } from "../../src/linalg/vector.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
-import { norm } from "../../src/spectral/vector.js";
 import type { Fixture } from "../oracle/fixtures.js";
 import { allowedPairs, referenceAttention } from "../reference/attention.js";
 import { asTensor, matrixOf } from "./matrices.js";

@@ -4,7 +4,7 @@ import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { ball } from "../../src/bounds/ball.js";
 import { bounds } from "../../src/bounds/index.js";
 import type { LowerBound } from "../../src/bounds/lower.js";
-import { matrixNorm } from "../../src/bounds/matrixNorm.js";
+import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { largestToken, oneHead, paperHeads, sigmaAt } from "./layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, matrixFrom, tensorFrom } from "./matrices.js";

@@ -2,7 +2,7 @@
 
 import { Random } from "../../src/base/random.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
-import type { Matrix } from "../../src/bounds/matrix.js";
+import type { Matrix } from "../../src/linalg/matrix.js";
 
 export function matrixFrom(rows: readonly (readonly number[])[]): Matrix {
   return { rows: rows.length, columns: rows[0].length, data: Float64Array.from(rows.flat()) };

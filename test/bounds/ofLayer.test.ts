@@ -4,7 +4,7 @@ import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { absorbNormalization } from "../../src/bounds/absorbNormalization.js";
 import { bounds } from "../../src/bounds/index.js";
-import { matrixNorm } from "../../src/bounds/matrixNorm.js";
+import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { AttentionSpec } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
-import { matrixNorm } from "../../src/bounds/matrixNorm.js";
+import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { oneHead, scaledTensor, sigmaAt } from "./layers.js";

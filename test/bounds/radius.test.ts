@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
-import { norm } from "../../src/spectral/vector.js";
+import { norm } from "../../src/linalg/vector.js";
 
 const { block_pieces: pieces } = JSON.parse(readFileSync(new URL("../oracle/fixtures.json", import.meta.url), "utf8"));
 

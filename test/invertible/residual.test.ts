@@ -4,8 +4,8 @@ import type { AttentionSpec } from "../../src/attention/spec.js";
 import type { Tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import { invertible } from "../../src/invertible/index.js";
+import { norm } from "../../src/linalg/vector.js";
 import { createRuntime } from "../../src/runtime.js";
-import { norm } from "../../src/spectral/vector.js";
 import { asTensor, gaussianMatrix, tensorFrom } from "../bounds/matrices.js";
 
 const runtime = await createRuntime({ device: "wasm", dtype: "f64" });

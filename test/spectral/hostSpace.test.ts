@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import { dot } from "../../src/linalg/vector.js";
 import { HostKrylovSpace } from "../../src/spectral/hostSpace.js";
 import type { LinearOperator } from "../../src/spectral/operator.js";
 import { thickRestart } from "../../src/spectral/thickRestart.js";
-import { dot } from "../../src/spectral/vector.js";
 import { dense, diagonal, withSpectrum } from "./operators.js";
 
 const matrix = withSpectrum([3, 2.9, 2, 1, 0.5, 0.1], 9, 12);

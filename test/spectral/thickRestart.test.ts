@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { leadingPair } from "../../src/linalg/tridiagonal.js";
 import { thickRestart } from "../../src/spectral/thickRestart.js";
-import { leadingPair } from "../../src/spectral/tridiagonal.js";
 
 const entry = fc.oneof(
   { weight: 6, arbitrary: fc.double({ min: 0, max: 1, noNaN: true }) },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { inversePhi, lambertW0 } from "../../src/bounds/lambertW.js";
+import { inversePhi, lambertW0 } from "../../src/linalg/lambertW.js";
 
 describe("lambertW0(x)", () => {
   it.each([

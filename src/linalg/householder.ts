@@ -1,7 +1,8 @@
 // Householder's orthogonal reductions: to triangular form, to bidiagonal form (Golub and Kahan 1965) and to Hessenberg
 // form. Only the reduced matrix is kept; the reflections are not needed here.
-import { norm } from "../spectral/vector.js";
+
 import { type Matrix, rowOf, transposed, zeroMatrix } from "./matrix.js";
+import { norm } from "./vector.js";
 
 /** R of matrix = Q·R, min(rows, columns) × columns. */
 export function triangularFactor(matrix: Matrix): Matrix {

@@ -1,5 +1,5 @@
 // Gram matrices from above, and the spectral norms that they certify.
-import { largestEigenvalueAbove } from "./symmetric.js";
+import { largestEigenvalueAbove } from "./cholesky.js";
 
 /**
  * G ⪰ A Aᵀ, [m, m], for A [m, k]: inner products of k terms round by at most k + 2 units of |A||A|ᵀ, whose norm is at

@@ -1,8 +1,9 @@
 // Real eigenvalues and eigenvectors of small nonsymmetric matrices: QR iteration on the Hessenberg form with Francis's
 // implicit double shifts (Golub and Van Loan, Matrix Computations, 7.5), then inverse iteration.
-import { divided, norm } from "../spectral/vector.js";
+
 import { hessenbergForm } from "./householder.js";
 import { apply, type Matrix } from "./matrix.js";
+import { divided, norm } from "./vector.js";
 
 /** The eigenvalues of a square matrix that are real, in no particular order; those of complex pairs are left out. */
 export function realEigenvalues(matrix: Matrix): number[] {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { incompleteBeta, logGamma, studentTQuantile } from "../../src/analysis/studentT.js";
+import { incompleteBeta, logGamma, studentTQuantile } from "../../src/linalg/studentT.js";
 
 function close(actual: number, expected: number, rtol: number): void {
   expect(Math.abs(actual - expected), `${actual} against ${expected}`).toBeLessThanOrEqual(rtol * Math.abs(expected));

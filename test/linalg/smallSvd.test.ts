@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { leadingTriplet } from "../../src/spectral/smallSvd.js";
+import { leadingTriplet } from "../../src/linalg/smallSvd.js";
 
 describe("leadingTriplet(alphas, betas)", () => {
   it("is exact for a 1×1 matrix, at any scale", () => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
-import { bidiagonalForm, hessenbergForm, triangularFactor } from "../../src/bounds/householder.js";
-import { apply, type Matrix, product, productTransposed, transposed } from "../../src/bounds/matrix.js";
-import { matrixNorm, matrixNormAbove, productNormAbove } from "../../src/bounds/matrixNorm.js";
-import { eigenvector, realEigenvalues } from "../../src/bounds/realEigen.js";
-import { norm } from "../../src/spectral/vector.js";
+import { bidiagonalForm, hessenbergForm, triangularFactor } from "../../src/linalg/householder.js";
+import { apply, type Matrix, product, productTransposed, transposed } from "../../src/linalg/matrix.js";
+import { matrixNorm, matrixNormAbove, productNormAbove } from "../../src/linalg/matrixNorm.js";
+import { eigenvector, realEigenvalues } from "../../src/linalg/realEigen.js";
+import { norm } from "../../src/linalg/vector.js";
+import { gaussianMatrix, matrixFrom } from "../bounds/matrices.js";
 import { withSpectrum } from "../spectral/operators.js";
-import { gaussianMatrix, matrixFrom } from "./matrices.js";
 
 const shapes = [
   [1, 1],

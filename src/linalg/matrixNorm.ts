@@ -1,8 +1,9 @@
 // Spectral norms of dense matrices, from above: what the theorems take must not be too small.
-import { leadingTriplet } from "../spectral/smallSvd.js";
-import { norm } from "../spectral/vector.js";
+
 import { bidiagonalForm, triangularFactor } from "./householder.js";
 import { type Matrix, productTransposed } from "./matrix.js";
+import { leadingTriplet } from "./smallSvd.js";
+import { norm } from "./vector.js";
 
 /** ‖matrix‖₂ to rounding, by bidiagonalization: O(rows·columns·min(rows, columns)). */
 export function matrixNorm(matrix: Matrix): number {

@@ -1,7 +1,7 @@
 // Small dense matrices of doubles on the host, row-major.
 import { checkTensor } from "../base/check.js";
 import type { RealArray } from "../base/tensor.js";
-import { dot } from "../spectral/vector.js";
+import { dot } from "./vector.js";
 
 export interface Matrix {
   readonly rows: number;
