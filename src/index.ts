@@ -1,12 +1,12 @@
 // The core: runtimes, attention layers and the measurement of their smoothness.
 export * from "./adversarial/index.js";
-export type { AttentionSpec, Linear, Mask } from "./attention/spec.js";
 export { DeviceError, ModelError, OutOfMemoryError } from "./base/errors.js";
 export { type RealArray, type Tensor, type TensorLike, tensor } from "./base/tensor.js";
 export { version } from "./base/version.js";
 export * from "./bounds/index.js";
 export * from "./invertible/index.js";
 export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./layer.js";
+export type { AttentionSpec, Linear, Mask } from "./layers/attention/spec.js";
 export type { BlockNormOptions } from "./linearization/blockNorms.js";
 export type { LocalBounds } from "./linearization/upperBound.js";
 export { localLipschitz } from "./localLipschitz.js";

@@ -1,6 +1,5 @@
 // The runtime: one device, and the layers made on it.
 
-import type { AttentionSpec, Linear } from "./attention/spec.js";
 import { checkInteger, checkKeys, checkOneOf } from "./base/check.js";
 import type { Disposable } from "./base/disposable.js";
 import { DeviceError } from "./base/errors.js";
@@ -8,6 +7,7 @@ import type { Tensor, TensorLike } from "./base/tensor.js";
 import type { KernelSource } from "./device/wasm/kernels.js";
 import { WasmRuntime } from "./device/wasm/runtime.js";
 import type { Layer, LinearizableLayer } from "./layer.js";
+import type { AttentionSpec, Linear } from "./layers/attention/spec.js";
 
 /** A self-attention layer on a device. */
 export interface Attention extends LinearizableLayer {

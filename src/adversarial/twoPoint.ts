@@ -1,7 +1,6 @@
 // Inputs of two distinct tokens at which attention is about as unsmooth as it can be: one odd token that all the others
 // would turn to (Castin, Ablin and Peyré 2024; MATH 6).
-import type { Linear } from "../attention/spec.js";
-import { resolveLinear } from "../attention/spec.js";
+
 import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { type Affinity, headAffinity, scoreGap, scoreGradient } from "../bounds/affinity.js";
@@ -9,6 +8,8 @@ import type { Bound } from "../bounds/bound.js";
 import { type EigenDirection, eigenDirectionOfProduct, eigenPair } from "../bounds/eigenDirection.js";
 import { leadingRightVector, type TokenPair, widestPair } from "../bounds/gammaStar.js";
 import { causalInfluence, shareOfAttention, unmaskedInfluence, type ValueMap } from "../bounds/influence.js";
+import type { Linear } from "../layers/attention/spec.js";
+import { resolveLinear } from "../layers/attention/spec.js";
 import { columnsOf, type Matrix, product, rowsOf, scaledMatrix, transposed } from "../linalg/matrix.js";
 
 /** The head and the set that `adversarial.twoPoint` looks for an input in. */

@@ -1,10 +1,11 @@
 // The bounds of a model's attention layers beside their measured sigma, window by window.
-import type { AttentionSpec } from "../attention/spec.js";
+
 import { throwIfAborted } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import { type Bound, bounds } from "../bounds/index.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import { norm } from "../linalg/vector.js";
 import type { LocalBounds } from "../linearization/upperBound.js";
 import type { Model } from "../models/model.js";

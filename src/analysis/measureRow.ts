@@ -1,9 +1,10 @@
 // One row of a sweep: one layer, or one head of it, at one window.
-import type { AttentionSpec } from "../attention/spec.js";
+
 import { throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../layer.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { Attention } from "../runtime.js";
 import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
 import type { Row } from "./report.js";

@@ -1,7 +1,8 @@
 // Gain and bias of a normalisation moved into the attention layer that follows it (MATH 4, "sharper than the ball").
-import { type AttentionSpec, type Linear, resolveLinear } from "../attention/spec.js";
+
 import { checkKeys, checkOneOf, checkTensor } from "../base/check.js";
 import { type TensorLike, tensor } from "../base/tensor.js";
+import { type AttentionSpec, type Linear, resolveLinear } from "../layers/attention/spec.js";
 
 /** The layer norm or RMS norm before an attention layer, whose outputs are its inputs. */
 export interface Normalization {

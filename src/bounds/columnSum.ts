@@ -1,5 +1,5 @@
 // The largest column sum that attention probabilities can have, from the mask and the range of the scores alone.
-import type { ResolvedMask } from "../attention/mask.js";
+import type { ResolvedMask } from "../layers/attention/mask.js";
 
 /** The largest probability among `visible` keys whose scores lie within 2·logit of each other. */
 export function largestProbability(visible: number, logit: number): number {

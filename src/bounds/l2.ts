@@ -1,9 +1,10 @@
 // L2 attention with tied keys and values (the L2-MHA of Kim, Papamakarios and Mnih 2021), which is Lipschitz on the
 // whole space: MATH 9.
-import { mayAttend, resolveMask } from "../attention/mask.js";
-import type { Mask } from "../attention/spec.js";
+
 import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
+import { mayAttend, resolveMask } from "../layers/attention/mask.js";
+import type { Mask } from "../layers/attention/spec.js";
 import { inversePhi } from "../linalg/lambertW.js";
 import { checkMatrix, type Matrix, rowSumNorm, transposed } from "../linalg/matrix.js";
 import { matrixNormAbove } from "../linalg/matrixNorm.js";

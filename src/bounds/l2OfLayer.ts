@@ -1,7 +1,8 @@
 // The bounds of an L2-MHA layer, from its weights.
-import { type AttentionSpec, resolveLinear } from "../attention/spec.js";
+
 import { checkInteger, checkNumber } from "../base/check.js";
 import { tensor } from "../base/tensor.js";
+import { type AttentionSpec, resolveLinear } from "../layers/attention/spec.js";
 import { columnsOf, identity, type Matrix } from "../linalg/matrix.js";
 import { type Bound, refused, type WithBest, withSmallest } from "./bound.js";
 import { type L2Bounds, l2, l2Of, visibility } from "./l2.js";

@@ -1,8 +1,9 @@
 // A layer at a large multiple of an input, where each head has become a choice of one key per query (MATH 7).
-import { checkMask, mayAttend, resolveMask } from "../attention/mask.js";
-import type { Mask } from "../attention/spec.js";
+
 import { checkKeys, checkNumber, wrongKind } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
+import { checkMask, mayAttend, resolveMask } from "../layers/attention/mask.js";
+import type { Mask } from "../layers/attention/spec.js";
 import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "../linalg/matrix.js";
 import { matrixNorm, matrixNormAbove } from "../linalg/matrixNorm.js";
 import { dot, norm } from "../linalg/vector.js";

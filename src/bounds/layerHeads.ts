@@ -1,6 +1,7 @@
 // The weights of a layer head by head: the COLUMNS h·dHead … (h + 1)·dHead of the maps, the rows of the output map.
-import type { ResolvedSpec } from "../attention/spec.js";
+
 import type { RealArray } from "../base/tensor.js";
+import type { ResolvedSpec } from "../layers/attention/spec.js";
 import { apply, columnsOf, type Matrix, rowsOf, transposed } from "../linalg/matrix.js";
 import { norm } from "../linalg/vector.js";
 import type { HeadNorms } from "./reach.js";

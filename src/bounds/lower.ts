@@ -1,8 +1,9 @@
 // Lower bounds of the Lipschitz constant of one head over a ball: inputs at which the Jacobian is at least so large
 // (MATH 6).
-import type { Mask } from "../attention/spec.js";
+
 import { checkInteger, checkKeys, checkNumber } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
+import type { Mask } from "../layers/attention/spec.js";
 import { checkMatrix, type Matrix } from "../linalg/matrix.js";
 import { matrixNorm } from "../linalg/matrixNorm.js";
 import { dot } from "../linalg/vector.js";

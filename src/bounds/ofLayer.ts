@@ -1,7 +1,8 @@
 // The bounds of a whole layer, its norms computed from the weights.
-import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../attention/spec.js";
+
 import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
+import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../layers/attention/spec.js";
 import type { Matrix } from "../linalg/matrix.js";
 import { absorbNormalization, type Normalization } from "./absorbNormalization.js";
 import { type BallBounds, ballOf } from "./ball.js";

@@ -1,8 +1,9 @@
 // A bound at one input that needs no probabilities, only distances of tokens and gradients of scores (MATH 8.2).
-import { type AttentionSpec, resolveSpec } from "../attention/spec.js";
+
 import { checkKeys, checkNumber } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { TensorLike } from "../base/tensor.js";
+import { type AttentionSpec, resolveSpec } from "../layers/attention/spec.js";
 import { checkMatrix, rowOf } from "../linalg/matrix.js";
 import { norm } from "../linalg/vector.js";
 import { headAffinity, scoreGradient } from "./affinity.js";

@@ -1,10 +1,10 @@
 // castin-adversarial: inputs at which sigma grows like √n (Castin, Ablin and Peyré 2024, experiments; MATH 11.2, 11.3).
 import { twoPoint } from "../adversarial/twoPoint.js";
-import type { AttentionSpec } from "../attention/spec.js";
 import { throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { bounds } from "../bounds/index.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import { identity } from "../linalg/matrix.js";
 import { localLipschitz } from "../localLipschitz.js";
 import { formatFixed, formatShort } from "../report/numbers.js";

@@ -1,11 +1,12 @@
 // kim-inverse: running a residual attention map backwards, L2 against dot-product (Kim, Papamakarios and Mnih 2021,
 // experiments on invertibility; MATH 9.5, 9.6).
-import type { AttentionSpec } from "../attention/spec.js";
+
 import { throwIfAborted } from "../base/check.js";
 import { deriveSeed, Random } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import type { FixedPointStatus } from "../invertible/fixedPoint.js";
 import { type ResidualOptions, residual } from "../invertible/residual.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import { norm } from "../linalg/vector.js";
 import { formatShort } from "../report/numbers.js";
 import type { Attention, Runtime } from "../runtime.js";

@@ -1,7 +1,8 @@
 // Randomly initialised attention, and tokens as a layer norm leaves them.
-import type { AttentionSpec } from "../attention/spec.js";
+
 import { deriveSeed, Random } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 
 export interface RandomLayer {
   width: number;

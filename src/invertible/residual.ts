@@ -1,11 +1,12 @@
 // Invertible residual attention: x ↦ x + c·F(x)/L with L at least the Lipschitz constant of F and c < 1 (Behrmann et al.
 // 2019 for residual maps; Kim, Papamakarios and Mnih 2021 for L2 attention; MATH 9.5).
-import type { AttentionSpec } from "../attention/spec.js";
+
 import { checkKeys, checkNumber, checkTensor, wrongKind, wrongValue } from "../base/check.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { type Bound, refused } from "../bounds/bound.js";
 import { ofLayer } from "../bounds/ofLayer.js";
 import type { Layer } from "../layer.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import { type FixedPoint, type FixedPointOptions, solveFixedPoint } from "./fixedPoint.js";
 
 /** Options of `invertible.residual`. */

@@ -1,5 +1,5 @@
 // What distinguishes one family of transformers from another: names, shapes and formulas.
-import type { AttentionSpec } from "../attention/spec.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { NormSpec } from "../runtime.js";
 import type { Embedding } from "./embedding.js";
 import type { FeedForwardSpec } from "./feedForward.js";

@@ -1,9 +1,9 @@
 // The feed-forward part of a block: x → W_down(act(W_up x)) or W_down(act(W_gate x) ⊙ W_up x).
 
-import type { Linear } from "../attention/spec.js";
 import { Held } from "../base/disposable.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { Layer } from "../layer.js";
+import type { Linear } from "../layers/attention/spec.js";
 import type { Activation, Runtime } from "../runtime.js";
 
 export interface FeedForwardSpec {

@@ -1,5 +1,5 @@
 // GPT-2 (Radford et al. 2019) under Hugging Face's names. Its Conv1D weights are [in, out]; c_attn is q | k | v.
-import type { Linear } from "../attention/spec.js";
+import type { Linear } from "../layers/attention/spec.js";
 import { type Architecture, blocks } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
 import { byPosition, byToken, tokenEmbedding, tokenTable } from "./embedding.js";

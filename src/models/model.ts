@@ -1,9 +1,9 @@
 // What every model offers, whatever its architecture and wherever its weights come from.
 
-import type { AttentionSpec } from "../attention/spec.js";
 import type { Disposable } from "../base/disposable.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { Attention, NormSpec } from "../runtime.js";
 
 /** A model's own tokenizer. */

@@ -1,6 +1,5 @@
 // A transformer as a Model: which weights are needed when, and how hidden states move through blocks.
 
-import type { AttentionSpec } from "../attention/spec.js";
 import {
   checkInteger,
   checkKeys,
@@ -16,6 +15,7 @@ import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
 import type { Layer } from "../layer.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { Attention, NormSpec, Runtime } from "../runtime.js";
 import type { Architecture, Block } from "./architecture.js";
 import { FeedForward } from "./feedForward.js";

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { type AscendProgress, type AscentState, adversarial } from "../../src/adversarial/index.js";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { norm } from "../../src/linalg/vector.js";
 import { localLipschitz } from "../../src/localLipschitz.js";
 import { createRuntime } from "../../src/runtime.js";

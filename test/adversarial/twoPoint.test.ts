@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { twoPoint } from "../../src/adversarial/twoPoint.js";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { largestToken, sigmaAt } from "../bounds/layers.js";
 import { asTensor, diagonalTensor, gaussianMatrix, tensorFrom } from "../bounds/matrices.js";

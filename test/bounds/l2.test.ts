@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec, Linear, Mask } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
+import type { AttentionSpec, Linear, Mask } from "../../src/layers/attention/spec.js";
 import { inversePhi } from "../../src/linalg/lambertW.js";
 import { rowSumNorm } from "../../src/linalg/matrix.js";
 import { loadFixtures } from "../oracle/fixtures.js";

@@ -1,7 +1,8 @@
 // Layers and their true norms, for the tests of the theorems.
-import type { AttentionSpec, Linear, Mask } from "../../src/attention/spec.js";
+
 import type { Tensor, TensorLike } from "../../src/base/tensor.js";
 import { sizeOf, tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec, Linear, Mask } from "../../src/layers/attention/spec.js";
 import { type Matrix, productTransposed, scaledMatrix, transposed } from "../../src/linalg/matrix.js";
 import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { norm } from "../../src/linalg/vector.js";

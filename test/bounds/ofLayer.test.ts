@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import { absorbNormalization } from "../../src/bounds/absorbNormalization.js";
 import { bounds } from "../../src/bounds/index.js";
+import type { AttentionSpec, Linear } from "../../src/layers/attention/spec.js";
 import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";

@@ -1,8 +1,8 @@
 // Inputs of several groups of queries, with masks that rule out whole tiles, whole groups and whole rows.
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec, Mask } from "../../src/attention/spec.js";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec, Mask } from "../../src/layers/attention/spec.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError, tolerance } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";

@@ -1,8 +1,8 @@
 // A Krylov basis under a budget, where its vectors live in a device: the same sigma, in no more memory than allowed.
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { onWebGpu, variantRuntime, variants } from "./variants.js";
 

@@ -1,8 +1,8 @@
 // What only L2 attention promises: distances that do not cancel, and tied maps (MATH 2.6; Kim et al. 2021).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { createRuntime, type Runtime } from "../../src/runtime.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError } from "./close.js";

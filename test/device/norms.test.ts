@@ -1,9 +1,9 @@
 // Norms of the Jacobian and of its blocks, which are never formed, against the dense matrix (MATH 2.5).
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import type { Runtime } from "../../src/runtime.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import type { Tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import { invertible } from "../../src/invertible/index.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { norm } from "../../src/linalg/vector.js";
 import { createRuntime } from "../../src/runtime.js";
 import { asTensor, gaussianMatrix, tensorFrom } from "../bounds/matrices.js";

@@ -1,8 +1,8 @@
 // What the keys of config.json do to each architecture, on the random checkpoints of the oracle.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../src/attention/spec.js";
 import { ModelError } from "../../src/base/errors.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { architectureOf } from "../../src/models/architectures.js";
 import { ConfigFile } from "../../src/models/config.js";
 import { loadModel, type Model } from "../../src/models/index.js";

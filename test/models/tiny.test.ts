@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { describe, expect, it } from "vitest";
-import type { Linear } from "../../src/attention/spec.js";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
+import type { Linear } from "../../src/layers/attention/spec.js";
 import { referenceAttention } from "../reference/attention.js";
 
 interface Expected {

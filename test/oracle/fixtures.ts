@@ -1,5 +1,5 @@
 // The oracle's fixtures (MATH 12) as layers in the terms of the public API.
-import type { AttentionSpec } from "../../src/attention/spec.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import stored from "./fixtures.json" with { type: "json" };
 

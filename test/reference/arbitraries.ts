@@ -1,8 +1,8 @@
 // Random ragged attention layers with an input, for properties.
 import fc from "fast-check";
-import type { AttentionSpec, Mask } from "../../src/attention/spec.js";
 import { Random } from "../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec, Mask } from "../../src/layers/attention/spec.js";
 
 export interface AttentionCase {
   spec: AttentionSpec;

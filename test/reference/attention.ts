@@ -1,6 +1,7 @@
 // Self-attention in plain loops on doubles, straight from MATH 1 and 2: what every device is compared with.
-import type { AttentionSpec, Linear, Mask } from "../../src/attention/spec.js";
+
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec, Linear, Mask } from "../../src/layers/attention/spec.js";
 
 /** Rows of numbers. */
 type Matrix = number[][];

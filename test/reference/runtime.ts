@@ -1,9 +1,9 @@
 // A runtime in plain loops on doubles (MATH 1 and 3): what models are tested on before any device is.
 
-import type { AttentionSpec, Linear } from "../../src/attention/spec.js";
 import type { Disposable } from "../../src/base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
 import type { Layer } from "../../src/layer.js";
+import type { AttentionSpec, Linear } from "../../src/layers/attention/spec.js";
 import type { Activation, Attention, NormSpec, Runtime } from "../../src/runtime.js";
 import { referenceAttention } from "./attention.js";
 

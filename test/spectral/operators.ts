@@ -1,7 +1,8 @@
 // Operators made from a chosen spectrum, and attention Jacobians, for the solvers' tests.
-import type { AttentionSpec, Mask } from "../../src/attention/spec.js";
+
 import { Random } from "../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
+import type { AttentionSpec, Mask } from "../../src/layers/attention/spec.js";
 import type { LinearOperator } from "../../src/spectral/operator.js";
 import { referenceAttention } from "../reference/attention.js";
 

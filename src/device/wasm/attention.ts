@@ -1,10 +1,10 @@
 // Attention on the WebAssembly device: weights packed once, shared by the linearizations made from it.
 
-import type { ResolvedSpec } from "../../attention/spec.js";
 import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Linearization, Linearizer, StepsTogether } from "../../layer.js";
+import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { Attention } from "../../runtime.js";
 import type { HasKrylovSpace } from "../../spectral/krylov.js";
 import { Region } from "./heap.js";

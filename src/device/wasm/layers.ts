@@ -1,10 +1,10 @@
 // Linear maps, norms and activations on the WebAssembly device.
 
-import type { ResolvedLinear } from "../../attention/spec.js";
 import { checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Layer } from "../../layer.js";
+import type { ResolvedLinear } from "../../layers/attention/spec.js";
 import type { Activation } from "../../runtime.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";

@@ -1,11 +1,11 @@
 // The Jacobian of attention at one input: the primal once, then products with J and Jᵀ that reuse it.
 
-import { resolveMask } from "../../attention/mask.js";
-import type { ResolvedSpec } from "../../attention/spec.js";
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Linearization } from "../../layer.js";
+import { resolveMask } from "../../layers/attention/mask.js";
+import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { BlockNormOptions } from "../../linearization/blockNorms.js";
 import type { LocalBounds } from "../../linearization/upperBound.js";
 import type { Core, HasCore } from "../../spectral/core.js";

@@ -1,13 +1,13 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
 
-import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../attention/spec.js";
 import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { DeviceError } from "../../base/errors.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import type { Layer } from "../../layer.js";
+import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../layers/attention/spec.js";
+import { resolveNorm } from "../../layers/norm.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
-import { resolveNorm } from "../norm.js";
 import { WasmAttention } from "./attention.js";
 import { Heap, Region } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";

@@ -1,5 +1,5 @@
 // A mask cut into the tiles of the kernels: MR keys × NR queries each, those without an allowed pair left out.
-import { mayAttend, type ResolvedMask } from "../../attention/mask.js";
+import { mayAttend, type ResolvedMask } from "../../layers/attention/mask.js";
 import { MR, ROW } from "./layout.js";
 
 /**

@@ -1,7 +1,8 @@
 // What a GPU cannot give: the bracket's lower end in f64, by WebAssembly on the CPU (MATH 10.4).
-import type { ResolvedSpec } from "../../attention/spec.js";
+
 import { DeviceError, OutOfMemoryError } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
+import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import { WasmAttention } from "../wasm/attention.js";
 import { Region } from "../wasm/heap.js";
 import { WasmRuntime } from "../wasm/runtime.js";

@@ -1,10 +1,10 @@
 // Linear maps, norms and activations on WebGPU (MATH 3).
 
-import type { ResolvedLinear } from "../../attention/spec.js";
 import { checkFinite, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { Layer } from "../../layer.js";
+import type { ResolvedLinear } from "../../layers/attention/spec.js";
 import type { Activation } from "../../runtime.js";
 import type { Batch } from "./batch.js";
 import { gemmFor, MULTIPLY, multiply } from "./gemm.js";

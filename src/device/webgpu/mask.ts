@@ -1,5 +1,5 @@
 // A mask as one buffer of words: which keys each query may attend to, and which tiles hold any such pair.
-import type { ResolvedMask } from "../../attention/mask.js";
+import type { ResolvedMask } from "../../layers/attention/mask.js";
 
 /** Queries and keys of a tile of scores; the bits of a word of `allowed` are the keys of one tile. */
 export const TILE = 32;

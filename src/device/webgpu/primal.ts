@@ -1,6 +1,7 @@
 // What attention's derivatives at one input reuse, and the work that they record (MATH 1, 2.1, 2.2).
-import { resolveMask } from "../../attention/mask.js";
+
 import type { Tensor } from "../../base/tensor.js";
+import { resolveMask } from "../../layers/attention/mask.js";
 import type { Batch } from "./batch.js";
 import { gemmFor, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
 import type { Kernel } from "./kernel.js";

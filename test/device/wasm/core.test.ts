@@ -1,9 +1,9 @@
 // A head measured in the coordinates that its maps tell apart, held against its Jacobian at full width.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AttentionSpec, Linear } from "../../../src/attention/spec.js";
 import { Random } from "../../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../../src/base/tensor.js";
+import type { AttentionSpec, Linear } from "../../../src/layers/attention/spec.js";
 import { dot } from "../../../src/linalg/vector.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
 import { createRuntime, type Runtime } from "../../../src/runtime.js";

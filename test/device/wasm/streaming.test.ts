@@ -1,9 +1,9 @@
 // Probabilities that are made again in every application give the same numbers, to the last bit, in less memory.
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../../src/attention/spec.js";
 import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
+import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
 
 describe.each(["f32", "f64"] as const)("streamed scores in %s", (dtype) => {

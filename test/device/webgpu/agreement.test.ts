@@ -1,8 +1,8 @@
 // WebGPU beside WebAssembly, both in f32: the same layers, on random ragged shapes, under every mask.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Mask } from "../../../src/attention/spec.js";
 import type { Layer } from "../../../src/layer.js";
+import type { Mask } from "../../../src/layers/attention/spec.js";
 import { createRuntime, type Runtime } from "../../../src/runtime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { attentionCases } from "../../reference/arbitraries.js";

@@ -1,11 +1,11 @@
 // The lower end of the bracket, computed in f64 on the CPU for vectors that a GPU found in f32.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { AttentionSpec, ResolvedSpec } from "../../../src/attention/spec.js";
 import { DeviceError } from "../../../src/base/errors.js";
 import { Random } from "../../../src/base/random.js";
 import { type Tensor, tensor } from "../../../src/base/tensor.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import { fitsCpu } from "../../../src/device/webgpu/inDoubles.js";
+import type { AttentionSpec, ResolvedSpec } from "../../../src/layers/attention/spec.js";
 import { localLipschitz } from "../../../src/localLipschitz.js";
 import { createRuntime } from "../../../src/runtime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";

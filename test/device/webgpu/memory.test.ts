@@ -1,8 +1,8 @@
 // No buffer grows as n²: scores are never stored, whatever is asked of a linearization.
 import { describe, expect, it } from "vitest";
-import type { AttentionSpec } from "../../../src/attention/spec.js";
 import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
+import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
 import { createRuntime } from "../../../src/runtime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { sharedDevice, webgpuRuntime } from "../webgpuRuntime.js";

@@ -1,5 +1,5 @@
 // Masks at a given length: which keys each query may attend to.
-import { checkInteger, checkKeys, wrongKind } from "../base/check.js";
+import { checkInteger, checkKeys, wrongKind } from "../../base/check.js";
 import type { Mask } from "./spec.js";
 
 /** Query i may attend to keys lo[i] ≤ j < hi[i], and where `allowed` is given only where allowed[i·n + j] is 1. */

@@ -1,5 +1,5 @@
 // Weights that L2 attention shares between its maps (Kim et al. 2021).
-import { wrongKind } from "../base/check.js";
+import { wrongKind } from "../../base/check.js";
 import type { AttentionSpec, ResolvedLinear } from "./spec.js";
 
 /** The key's map where a spec leaves it out: the query's own. */

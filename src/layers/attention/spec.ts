@@ -1,6 +1,6 @@
 // What a self-attention layer is made of.
-import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../base/check.js";
-import type { RealArray, TensorLike } from "../base/tensor.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../../base/check.js";
+import type { RealArray, TensorLike } from "../../base/tensor.js";
 import { checkMask } from "./mask.js";
 import { checkTiedValue, tiedKey, tiedValueMap } from "./tied.js";
 
