@@ -5,10 +5,10 @@ export { type RealArray, type Tensor, type TensorLike, tensor } from "./base/ten
 export { version } from "./base/version.js";
 export * from "./bounds/index.js";
 export * from "./invertible/index.js";
+export type { BlockNormOptions } from "./jacobian/blockNorms.js";
+export type { LocalBounds } from "./jacobian/upperBound.js";
 export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./layer.js";
 export type { AttentionSpec, Linear, Mask } from "./layers/attention/spec.js";
-export type { BlockNormOptions } from "./linearization/blockNorms.js";
-export type { LocalBounds } from "./linearization/upperBound.js";
 export { localLipschitz } from "./localLipschitz.js";
 export { type BatchOptions, type BatchProgress, localLipschitzBatch } from "./localLipschitzBatch.js";
 export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./runtime.js";

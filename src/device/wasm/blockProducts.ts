@@ -1,7 +1,7 @@
 // Products with many blocks of a Jacobian at once: the weights' products in the kernels, a rank of one a head between
 // them (MATH 2.4): J_ij x = W_Oᵀ [P (W_Vᵀx + (v_j − o_i)⟨ĝ, W_Kᵀx⟩)]_h, and on the diagonal C_iᵀ W_Qᵀ x more.
-import type { BlockProducts } from "../../linearization/blockNorms.js";
-import { type HostPrimal, queryCovariance, seenTokens } from "../../linearization/hostPrimal.js";
+import type { BlockProducts } from "../../jacobian/blockNorms.js";
+import { type HostPrimal, queryCovariance, seenTokens } from "../../jacobian/hostPrimal.js";
 import type { Heap, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { panelSize, ROW, readPanels, writePanels } from "./layout.js";

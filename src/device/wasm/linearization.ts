@@ -3,11 +3,11 @@
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
+import type { BlockNormOptions } from "../../jacobian/blockNorms.js";
+import type { LocalBounds } from "../../jacobian/upperBound.js";
 import type { Linearization } from "../../layer.js";
 import { resolveMask } from "../../layers/attention/mask.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
-import type { BlockNormOptions } from "../../linearization/blockNorms.js";
-import type { LocalBounds } from "../../linearization/upperBound.js";
 import type { Core, HasCore } from "../../spectral/core.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";

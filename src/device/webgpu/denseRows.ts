@@ -1,7 +1,7 @@
 // Rows of the dense Jacobian, as Jᵀ of unit vectors, and what is made of them on the host: the norms that are sums over
 // entries, and the norms of blocks (MATH 2.5). O(n·dOut) applications, and never more than one token's rows at a time.
 import { checkKeys, checkNumber, throwIfAborted } from "../../base/check.js";
-import { type BlockNormOptions, type BlockProducts, blockNorms } from "../../linearization/blockNorms.js";
+import { type BlockNormOptions, type BlockProducts, blockNorms } from "../../jacobian/blockNorms.js";
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";
 import { range } from "./memory.js";
@@ -67,7 +67,7 @@ export async function entryNorms(gpu: Gpu, primal: Primal) {
   return { one: columnSums.reduce((most, sum) => Math.max(most, sum), 0), infinity, frobenius: Math.sqrt(squares) };
 }
 
-/** [n, n] spectral norms of the blocks, one output token after the other; see src/linearization/blockNorms.ts. */
+/** [n, n] spectral norms of the blocks, one output token after the other; see src/jacobian/blockNorms.ts. */
 export async function denseBlockNorms(
   gpu: Gpu,
   primal: Primal,

@@ -3,10 +3,10 @@
 import { checkFinite, checkTensor, throwIfDisposed, wrongValue } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
+import type { BlockNormOptions } from "../../jacobian/blockNorms.js";
+import { hostPrimal } from "../../jacobian/hostPrimal.js";
+import { type LocalBounds, upperBound } from "../../jacobian/upperBound.js";
 import type { Linearization } from "../../layer.js";
-import type { BlockNormOptions } from "../../linearization/blockNorms.js";
-import { hostPrimal } from "../../linearization/hostPrimal.js";
-import { type LocalBounds, upperBound } from "../../linearization/upperBound.js";
 import type { HasPattern } from "../../spectral/guess.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { spectralNorm } from "../../spectral/spectralNorm.js";
