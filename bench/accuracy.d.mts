@@ -1,4 +1,4 @@
-import type { Runtime } from "../src/runtime.js";
+import type { Runtime } from "../src/measure/createRuntime.js";
 import type { spectralNorm } from "../src/spectral/spectralNorm.js";
 
 export interface AccuracyRun {

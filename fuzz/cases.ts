@@ -1,8 +1,8 @@
 // The cases of a fuzz run. Case k of a seed is always the same, whatever ran before.
 import { getHeapStatistics } from "node:v8";
 import { Random } from "../src/base/random.js";
-import type { Runtime } from "../src/runtime.js";
-import { createRuntime } from "../src/runtime.js";
+import type { Runtime } from "../src/measure/createRuntime.js";
+import { createRuntime } from "../src/measure/createRuntime.js";
 import { checkModel, checkReport, type Files, type Outcome } from "./checks.js";
 import { type Corpus, readCorpus, type Seed } from "./corpus.js";
 import { below, mutateFile, pick } from "./mutate.js";

@@ -3,9 +3,9 @@ import { compareReports, rowsAbove, rowsGrown } from "../src/analysis/index.js";
 import { keepRows } from "../src/analysis/resume.js";
 import { ModelError } from "../src/base/errors.js";
 import type { BlobLike } from "../src/base/platform.js";
+import type { Runtime } from "../src/measure/createRuntime.js";
 import { loadModel, type Model } from "../src/models/index.js";
 import { parseReport, toComparison, toCSV, toHTML, toJSON, toSVG, toTable } from "../src/report/index.js";
-import type { Runtime } from "../src/runtime.js";
 
 export type Outcome = "accepted" | "refused";
 export type Files = ReadonlyMap<string, Uint8Array>;

@@ -4,15 +4,15 @@ export { DeviceError, ModelError, OutOfMemoryError } from "./base/errors.js";
 export { type RealArray, type Tensor, type TensorLike, tensor } from "./base/tensor.js";
 export { version } from "./base/version.js";
 export * from "./bounds/index.js";
+export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./device/linearization.js";
 export * from "./invertible/index.js";
 export type { BlockNormOptions } from "./jacobian/blockNorms.js";
 export type { LocalBounds } from "./jacobian/upperBound.js";
-export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./layer.js";
 export type { AttentionSpec, Linear, Mask } from "./layers/attention/spec.js";
-export { localLipschitz } from "./localLipschitz.js";
-export { type BatchOptions, type BatchProgress, localLipschitzBatch } from "./localLipschitzBatch.js";
-export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./runtime.js";
-export { createRuntime } from "./runtime.js";
+export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./measure/createRuntime.js";
+export { createRuntime } from "./measure/createRuntime.js";
+export { localLipschitz } from "./measure/localLipschitz.js";
+export { type BatchOptions, type BatchProgress, localLipschitzBatch } from "./measure/localLipschitzBatch.js";
 export type { LinearOperator } from "./spectral/operator.js";
 export type {
   Reorthogonalization,

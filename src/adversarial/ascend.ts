@@ -6,7 +6,7 @@ import { deriveSeed, Random } from "../base/random.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
 import type { Bound } from "../bounds/bound.js";
-import type { LinearizableLayer } from "../layer.js";
+import type { LinearizableLayer } from "../device/linearization.js";
 import { type Climber, type ClimbState, climb, startOf } from "./climb.js";
 import { steepestIn2, steepestInInfinity } from "./steepest.js";
 import { type TokenSetQuestion, tokenSet } from "./tokenSet.js";

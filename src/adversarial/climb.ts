@@ -1,7 +1,7 @@
 // One climb: projected gradient ascent with a backtracking stride, from one starting point.
 
 import { type Tensor, tensor } from "../base/tensor.js";
-import type { LinearizableLayer, Linearization } from "../layer.js";
+import type { LinearizableLayer, Linearization } from "../device/linearization.js";
 import { norm } from "../linalg/vector.js";
 import type { Steepest } from "./steepest.js";
 import type { TokenSet } from "./tokenSet.js";

@@ -3,7 +3,7 @@
 
 import type { AbortSignalLike } from "../base/platform.js";
 import { type Tensor, tensor } from "../base/tensor.js";
-import type { Linearization } from "../layer.js";
+import type { Linearization } from "../device/linearization.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 
 export interface Steepest {

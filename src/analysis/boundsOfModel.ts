@@ -8,8 +8,8 @@ import { type Bound, bounds } from "../bounds/index.js";
 import type { LocalBounds } from "../jacobian/upperBound.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import { norm } from "../linalg/vector.js";
+import type { NormSpec } from "../measure/createRuntime.js";
 import type { Model } from "../models/model.js";
-import type { NormSpec } from "../runtime.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 import { cutWindows } from "./windows.js";
 

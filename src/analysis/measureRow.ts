@@ -3,9 +3,9 @@
 import { throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
-import type { LinearizableLayer } from "../layer.js";
+import type { LinearizableLayer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { Attention } from "../runtime.js";
+import type { Attention } from "../measure/createRuntime.js";
 import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
 import type { Row } from "./report.js";
 import type { Window } from "./windows.js";

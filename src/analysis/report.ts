@@ -1,5 +1,5 @@
 // What a sweep reports: plain data, the content of report.json.
-import type { RuntimeInfo } from "../runtime.js";
+import type { RuntimeInfo } from "../measure/createRuntime.js";
 import type { SpectralNormStatus } from "../spectral/result.js";
 import { fitPowerLaw, type PowerLaw } from "./fit.js";
 

@@ -1,9 +1,9 @@
 // Measures local Lipschitz constants over layers × lengths × samples of one text, head by head where asked.
 import { throwIfAborted } from "../base/check.js";
 import { turn } from "../base/turn.js";
-import { localLipschitz } from "../localLipschitz.js";
+import type { Attention } from "../measure/createRuntime.js";
+import { localLipschitz } from "../measure/localLipschitz.js";
 import type { Model, WalkStep } from "../models/model.js";
-import type { Attention } from "../runtime.js";
 import { inOrder } from "./inOrder.js";
 import { type Cell, type Measure, measureRow } from "./measureRow.js";
 import { assembleReport, placeOf, plannedRows, type Report, type Row } from "./report.js";

@@ -2,8 +2,8 @@
 import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import { version } from "../base/version.js";
+import type { RuntimeInfo } from "../measure/createRuntime.js";
 import type { Model } from "../models/model.js";
-import type { RuntimeInfo } from "../runtime.js";
 import { sha256 } from "./digest.js";
 import type { Provenance, Report, Row } from "./report.js";
 import { type WindowPlan, wrapNote } from "./windows.js";

@@ -12,13 +12,13 @@ import {
   type Row,
 } from "../analysis/report.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../analysis/sweep.js";
+import type { Runtime } from "../measure/createRuntime.js";
 import type { Model, ModelConfig } from "../models/model.js";
 import { toCSV } from "../report/csv.js";
 import { toHTML } from "../report/html.js";
 import { toJSON } from "../report/json.js";
 import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
-import type { Runtime } from "../runtime.js";
 import { type AnalyzeSettings, readSettings } from "./analyzeSettings.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";

@@ -1,9 +1,9 @@
 // The entry of the command and of its workers: wires them to the process.
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
-import { localLipschitz } from "../localLipschitz.js";
+import { createRuntime } from "../measure/createRuntime.js";
+import { localLipschitz } from "../measure/localLipschitz.js";
 import { loadModel, randomModel } from "../models/index.js";
-import { createRuntime } from "../runtime.js";
 import type { Engine } from "./engine.js";
 import { exitCode, Interruption, type IO } from "./io.js";
 import { createPool } from "./pool.js";

@@ -1,7 +1,8 @@
 // From the <model> of a command line to a model: random, bundled, or loaded.
+
+import type { Runtime } from "../measure/createRuntime.js";
 import type { RandomArchitecture } from "../models/index.js";
 import type { Model } from "../models/model.js";
-import type { Runtime } from "../runtime.js";
 import { tinyFolder, tinyModel } from "./bundled.js";
 import { showDownloads } from "./downloads.js";
 import type { Engine } from "./engine.js";

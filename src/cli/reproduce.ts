@@ -3,7 +3,7 @@
 import { version } from "../base/version.js";
 import type { Figure } from "../figures/figure.js";
 import { castinText, figureJSON, figureMarkdown, figureNames, figureSVG, figures } from "../figures/index.js";
-import type { Runtime } from "../runtime.js";
+import type { Runtime } from "../measure/createRuntime.js";
 import { reproduce as command } from "./commands.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";

@@ -1,7 +1,7 @@
 // The other end of the pool: measures what it is sent, on a runtime of its own.
 import type { Measured } from "../analysis/measureRow.js";
-import { localLipschitz } from "../localLipschitz.js";
-import { type Attention, createRuntime, type Runtime } from "../runtime.js";
+import { type Attention, createRuntime, type Runtime } from "../measure/createRuntime.js";
+import { localLipschitz } from "../measure/localLipschitz.js";
 import type { Answer, Job } from "./pool.js";
 
 interface Port {

@@ -1,6 +1,6 @@
 // A reproduced figure: what was measured, beside what was published.
 import type { AbortSignalLike } from "../base/platform.js";
-import type { RuntimeInfo } from "../runtime.js";
+import type { RuntimeInfo } from "../measure/createRuntime.js";
 import type { CurvePanel } from "./curves.js";
 
 export interface Figure {

@@ -1,5 +1,5 @@
 // The figures that can be reproduced, by name.
-import type { Runtime } from "../runtime.js";
+import type { Runtime } from "../measure/createRuntime.js";
 import { boundGap } from "./boundGap.js";
 import { castinAdversarial } from "./castinAdversarial.js";
 import { castinRandom } from "./castinRandom.js";

@@ -8,8 +8,8 @@ import type { FixedPointStatus } from "../invertible/fixedPoint.js";
 import { type ResidualOptions, residual } from "../invertible/residual.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import { norm } from "../linalg/vector.js";
+import type { Attention, Runtime } from "../measure/createRuntime.js";
 import { formatShort } from "../report/numbers.js";
-import type { Attention, Runtime } from "../runtime.js";
 import type { CurvePanel } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 

@@ -5,8 +5,8 @@ import { throwIfAborted } from "../base/check.js";
 import { tensor } from "../base/tensor.js";
 import { l2Tightness } from "../bounds/l2Tightness.js";
 import { inversePhi } from "../linalg/lambertW.js";
+import type { Runtime } from "../measure/createRuntime.js";
 import { formatShort } from "../report/numbers.js";
-import type { Runtime } from "../runtime.js";
 import { type Comparison, type Figure, type FigureSettings, sameDigits } from "./figure.js";
 
 interface Row {

@@ -2,7 +2,7 @@
 
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor } from "../base/tensor.js";
-import type { LinearizableLayer } from "../layer.js";
+import type { LinearizableLayer } from "../device/linearization.js";
 import { norm } from "../linalg/vector.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 

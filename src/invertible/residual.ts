@@ -5,7 +5,7 @@ import { checkKeys, checkNumber, checkTensor, wrongKind, wrongValue } from "../b
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { type Bound, refused } from "../bounds/bound.js";
 import { ofLayer } from "../bounds/ofLayer.js";
-import type { Layer } from "../layer.js";
+import type { Layer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import { type FixedPoint, type FixedPointOptions, solveFixedPoint } from "./fixedPoint.js";
 

@@ -1,7 +1,7 @@
 // What a norm is made of, checked, for every device.
 import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../base/check.js";
 import type { RealArray } from "../base/tensor.js";
-import type { NormSpec } from "../runtime.js";
+import type { NormSpec } from "../measure/createRuntime.js";
 
 export interface ResolvedNorm {
   readonly kind: "layer" | "rms";

@@ -1,6 +1,6 @@
 // What distinguishes one family of transformers from another: names, shapes and formulas.
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { NormSpec } from "../runtime.js";
+import type { NormSpec } from "../measure/createRuntime.js";
 import type { Embedding } from "./embedding.js";
 import type { FeedForwardSpec } from "./feedForward.js";
 import type { ModelConfig } from "./model.js";

@@ -2,9 +2,9 @@
 
 import { Held } from "../base/disposable.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
-import type { Layer } from "../layer.js";
+import type { Layer } from "../device/linearization.js";
 import type { Linear } from "../layers/attention/spec.js";
-import type { Activation, Runtime } from "../runtime.js";
+import type { Activation, Runtime } from "../measure/createRuntime.js";
 
 export interface FeedForwardSpec {
   /** Gated linear unit (Shazeer 2020): its activation multiplies the output of `up`. */

@@ -3,8 +3,8 @@
 import { checkInteger, throwIfDisposed } from "../base/check.js";
 import { Held } from "../base/disposable.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
-import { type Linearization, type Linearizer, type StepsTogether, stepsTogether } from "../layer.js";
-import type { Attention } from "../runtime.js";
+import { type Linearization, type Linearizer, type StepsTogether, stepsTogether } from "../device/linearization.js";
+import type { Attention } from "../measure/createRuntime.js";
 
 export class LazyAttention extends Held implements Attention, StepsTogether {
   readonly #make: () => Promise<Attention>;

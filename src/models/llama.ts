@@ -1,7 +1,7 @@
 // Llama (Touvron et al. 2023) under Hugging Face's names, and what its descendants are made of. Its linear weights are
 // stored [out, in].
 import type { Mask } from "../layers/attention/spec.js";
-import type { Activation } from "../runtime.js";
+import type { Activation } from "../measure/createRuntime.js";
 import { type Architecture, blocks } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
 import { byToken, tokenEmbedding, tokenTable } from "./embedding.js";

@@ -2,7 +2,7 @@
 import { checkKeys, throwIfAborted, wrongKind } from "../base/check.js";
 import { ModelError } from "../base/errors.js";
 import type { AbortSignalLike } from "../base/platform.js";
-import type { Runtime } from "../runtime.js";
+import type { Runtime } from "../measure/createRuntime.js";
 import { architectureOf } from "./architectures.js";
 import { ConfigFile } from "./config.js";
 import type { Model } from "./model.js";

@@ -4,7 +4,7 @@ import type { Disposable } from "../base/disposable.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { Attention, NormSpec } from "../runtime.js";
+import type { Attention, NormSpec } from "../measure/createRuntime.js";
 
 /** A model's own tokenizer. */
 export interface Tokenizer {

@@ -2,7 +2,7 @@
 // before any work; called, it reads them.
 
 import { type Tensor, tensor } from "../base/tensor.js";
-import type { NormSpec } from "../runtime.js";
+import type { NormSpec } from "../measure/createRuntime.js";
 import { transpose } from "./matrix.js";
 import type { WeightSource } from "./weights.js";
 

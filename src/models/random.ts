@@ -1,6 +1,6 @@
 // Randomly initialised models: the control of "How Smooth Is Attention?".
 import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../base/check.js";
-import type { Runtime } from "../runtime.js";
+import type { Runtime } from "../measure/createRuntime.js";
 import { ConfigFile } from "./config.js";
 import { initialise, type RandomArchitecture, recipes, type Sizes } from "./initialisation.js";
 import type { Model } from "./model.js";

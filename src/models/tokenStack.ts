@@ -3,7 +3,7 @@ import { throwIfAborted } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import { type RealArray, type Tensor, tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
-import type { Layer } from "../layer.js";
+import type { Layer } from "../device/linearization.js";
 
 /** Tokens that pass through a row-wise layer at once: enough for the kernels' speed, little memory. */
 const tokensAtOnce = 1024;

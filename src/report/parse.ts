@@ -1,7 +1,7 @@
 // Reads report.json back, trusting nothing in it.
 import type { FailedRow, LayerFit, MeasuredRow, Provenance, Report, Row } from "../analysis/report.js";
 import { checkInteger, checkNumber, checkOneOf, wrongKind, wrongValue } from "../base/check.js";
-import type { RuntimeInfo } from "../runtime.js";
+import type { RuntimeInfo } from "../measure/createRuntime.js";
 
 /**
  * The report that `toJSON` wrote. Keys that this version doesn't know are dropped, so that a later version's reports

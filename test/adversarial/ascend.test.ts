@@ -4,8 +4,8 @@ import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { norm } from "../../src/linalg/vector.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
-import { createRuntime } from "../../src/runtime.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { largestToken, oneHead } from "../bounds/layers.js";
 import { asTensor, gaussianMatrix, matrixFrom, tensorFrom } from "../bounds/matrices.js";
 

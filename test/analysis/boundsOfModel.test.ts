@@ -1,8 +1,8 @@
 import { afterAll, expect, it } from "vitest";
 import { boundsOfModel } from "../../src/analysis/boundsOfModel.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { loadModel, randomModel } from "../../src/models/index.js";
 import { formatBoundsHeader, formatBoundsRow } from "../../src/report/boundsTable.js";
-import { createRuntime } from "../../src/runtime.js";
 
 const runtime = await createRuntime({ device: "wasm", dtype: "f64" });
 afterAll(() => runtime.dispose());

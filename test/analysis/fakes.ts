@@ -1,8 +1,8 @@
 // A model that lives in memory and a measurement that is a formula, for tests of what stands above them.
 import type { Measure } from "../../src/analysis/measureRow.js";
 import type { Tensor } from "../../src/base/tensor.js";
+import type { Attention, RuntimeInfo } from "../../src/measure/createRuntime.js";
 import type { Model, Trace } from "../../src/models/model.js";
-import type { Attention, RuntimeInfo } from "../../src/runtime.js";
 
 export const runtimeInfo: RuntimeInfo = {
   device: "wasm",

@@ -2,9 +2,9 @@
 import { expect, it, onTestFinished } from "vitest";
 import { sweep } from "../../src/analysis/sweep.js";
 import { deriveSeed } from "../../src/base/random.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { randomModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 
 it("gives what trace and localLipschitz give for the same window", async () => {
   const runtime = await createRuntime({ dtype: "f64" });

@@ -1,7 +1,7 @@
 // Symbol.dispose on everything that holds memory.
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { randomModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 
 const one = { weight: { data: Float64Array.of(1), shape: [1, 1] } };
 const x = { data: Float64Array.of(1, 2), shape: [2, 1] };

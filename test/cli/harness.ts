@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Engine } from "../../src/cli/engine.js";
 import { run } from "../../src/cli/run.js";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import { fakeMeasure, fakeModel, runtimeInfo } from "../analysis/fakes.js";
 
 export const engine: Engine = {

@@ -4,9 +4,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { sweep } from "../../src/analysis/sweep.js";
 import { createPool, type Job, type WorkerLike } from "../../src/cli/pool.js";
 import { serveMeasurements } from "../../src/cli/worker.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { type Model, randomModel } from "../../src/models/index.js";
 import { toJSON } from "../../src/report/json.js";
-import { createRuntime } from "../../src/runtime.js";
 
 /** A worker in this thread; what it is asked goes by `onJob` first, which may make it crash. */
 function spawning(onJob: (job: Job, crash: (error: Error) => void) => void = () => {}) {

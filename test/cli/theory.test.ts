@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { figureNames } from "../../src/figures/index.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { loadModel, randomModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 import { howsmooth, temporaryFolder } from "./harness.js";
 
 const using = { createRuntime, loadModel, randomModel, measure: localLipschitz };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError, scaledError, tolerance } from "./close.js";

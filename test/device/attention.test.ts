@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError, scaledError, tolerance } from "./close.js";

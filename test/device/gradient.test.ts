@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";

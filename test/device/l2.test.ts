@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
-import { createRuntime, type Runtime } from "../../src/runtime.js";
+import { createRuntime, type Runtime } from "../../src/measure/createRuntime.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";

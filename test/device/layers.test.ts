@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import oracle from "../oracle/fixtures.json" with { type: "json" };
 import { relativeError, tolerance } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import type { Tensor } from "../../src/base/tensor.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { referenceAttention } from "../reference/attention.js";

@@ -1,7 +1,7 @@
 // Certified local bounds against the oracle's (MATH 8.2, 8.3), and against sigma on random layers.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Runtime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { attentionCases } from "../reference/arbitraries.js";

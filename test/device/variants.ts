@@ -1,5 +1,5 @@
 // What the device tests run on: the four kernel binaries, or, by `npm run test:webgpu`, WebGPU.
-import { createRuntime } from "../../src/runtime.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { webgpuRuntime } from "./webgpuRuntime.js";
 
 export type Dtype = "f32" | "f64";

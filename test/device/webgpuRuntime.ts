@@ -1,6 +1,6 @@
 // Runtimes on WebGPU, whichever GPU object there is.
 import type { GPUAdapterLike, GPUDeviceLike } from "../../src/device/webgpu/api.js";
-import { createRuntime, type RuntimeOptions } from "../../src/runtime.js";
+import { createRuntime, type RuntimeOptions } from "../../src/measure/createRuntime.js";
 import { gpuObject } from "./gpuObject.js";
 
 let device: Promise<GPUDeviceLike> | undefined;

@@ -1,9 +1,9 @@
 import { afterAll, expect, it } from "vitest";
 import { castinText } from "../../src/figures/castinText.js";
 import { norm } from "../../src/linalg/vector.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { randomModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 
 const runtime = await createRuntime({ device: "wasm", dtype: "f64" });
 afterAll(() => runtime.dispose());

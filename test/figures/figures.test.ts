@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { figureJSON, figureMarkdown, figureSVG, figures } from "../../src/figures/index.js";
 import { kimTightness } from "../../src/figures/kimTightness.js";
-import { createRuntime, type Runtime } from "../../src/runtime.js";
+import { createRuntime, type Runtime } from "../../src/measure/createRuntime.js";
 import { checkWellFormed } from "../report/wellFormed.js";
 
 let runtime: Runtime;

@@ -5,7 +5,7 @@ import { bounds } from "../../src/bounds/index.js";
 import { invertible } from "../../src/invertible/index.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { norm } from "../../src/linalg/vector.js";
-import { createRuntime } from "../../src/runtime.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { asTensor, gaussianMatrix, tensorFrom } from "../bounds/matrices.js";
 
 const runtime = await createRuntime({ device: "wasm", dtype: "f64" });

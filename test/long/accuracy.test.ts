@@ -1,7 +1,7 @@
 // The solver's promise over the settings of MATH 13.3: the true error within rtol in 95 % of runs or more.
 import { describe, expect, it } from "vitest";
 import { accuracyRuns } from "../../bench/accuracy.mjs";
-import { createRuntime } from "../../src/runtime.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 
 describe("sigma at rtol 1e-4 over the settings of MATH 13.3", () => {

@@ -1,7 +1,7 @@
 // The figures at their full size: every number that was known before is found again.
 import { afterAll, expect, it } from "vitest";
 import { figures } from "../../src/figures/index.js";
-import { createRuntime } from "../../src/runtime.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 
 const runtime = await createRuntime({ device: "wasm", dtype: "f64" });
 afterAll(() => runtime.dispose());

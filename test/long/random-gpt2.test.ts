@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { fitPowerLaw } from "../../src/analysis/fit.js";
 import { sweep } from "../../src/analysis/sweep.js";
 import { defaultText } from "../../src/cli/text.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { randomModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 
 describe("a randomly initialised GPT-2 small", () => {
   it("has the exponent of MATH 11.1 in layer 0, and sigma between its ends", async () => {

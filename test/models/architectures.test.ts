@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
-import { localLipschitz } from "../../src/localLipschitz.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { loadModel, type ModelInput } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 import { expectClose } from "./close.js";
 import { runtimes } from "./runtimes.js";
 

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../src/base/errors.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { loadModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 import { referenceRuntime } from "../reference/runtime.js";
 import { f32, gpt2Checkpoint, gpt2Config, image, llamaCheckpoint, llamaConfig, safetensors } from "./files.js";
 

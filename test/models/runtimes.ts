@@ -1,6 +1,6 @@
 // The runtimes that models are tested on, each with the relative accuracy to hold it to.
-import type { Runtime } from "../../src/runtime.js";
-import { createRuntime } from "../../src/runtime.js";
+import type { Runtime } from "../../src/measure/createRuntime.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
 import { referenceRuntime } from "../reference/runtime.js";
 
 export interface RuntimeCase {

@@ -1,9 +1,9 @@
 // Sigma of whole checkpoints against the NumPy oracle: loader, trace, kernels and solver in one.
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { localLipschitz } from "../../src/localLipschitz.js";
+import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { loadModel } from "../../src/models/index.js";
-import { createRuntime } from "../../src/runtime.js";
 
 interface Recorded {
   tokens: number[];

@@ -2,9 +2,9 @@
 
 import type { Disposable } from "../../src/base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
-import type { Layer } from "../../src/layer.js";
+import type { Layer } from "../../src/device/linearization.js";
 import type { AttentionSpec, Linear } from "../../src/layers/attention/spec.js";
-import type { Activation, Attention, NormSpec, Runtime } from "../../src/runtime.js";
+import type { Activation, Attention, NormSpec, Runtime } from "../../src/measure/createRuntime.js";
 import { referenceAttention } from "./attention.js";
 
 export interface ReferenceRuntime extends Runtime {

@@ -3,10 +3,10 @@
 import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
-import type { Linearization, Linearizer, StepsTogether } from "../../layer.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
-import type { Attention } from "../../runtime.js";
+import type { Attention } from "../../measure/createRuntime.js";
 import type { HasKrylovSpace } from "../../spectral/krylov.js";
+import type { Linearization, Linearizer, StepsTogether } from "../linearization.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { type SharedWeights, WasmLinearization } from "./linearization.js";

@@ -3,7 +3,7 @@
 import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
-import type { Attention } from "../../runtime.js";
+import type { Attention } from "../../measure/createRuntime.js";
 import type { Gpu } from "./gpu.js";
 import { type Cpu, fitsCpu, LayerInDoubles } from "./inDoubles.js";
 import { WebGpuLinearization } from "./linearization.js";

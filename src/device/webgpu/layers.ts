@@ -3,9 +3,9 @@
 import { checkFinite, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
-import type { Layer } from "../../layer.js";
 import type { ResolvedLinear } from "../../layers/attention/spec.js";
-import type { Activation } from "../../runtime.js";
+import type { Activation } from "../../measure/createRuntime.js";
+import type { Layer } from "../linearization.js";
 import type { Batch } from "./batch.js";
 import { gemmFor, MULTIPLY, multiply } from "./gemm.js";
 import type { Gpu } from "./gpu.js";

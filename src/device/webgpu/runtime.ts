@@ -3,10 +3,10 @@
 import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
-import type { Layer } from "../../layer.js";
 import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../layers/attention/spec.js";
 import { resolveNorm } from "../../layers/norm.js";
-import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../runtime.js";
+import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
+import type { Layer } from "../linearization.js";
 import { WebGpuAttention } from "./attention.js";
 import type { ChosenGpu } from "./choose.js";
 import { Gpu } from "./gpu.js";

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { OutOfMemoryError } from "../../../src/base/errors.js";
 import { Random } from "../../../src/base/random.js";
 import { type Tensor, tensor } from "../../../src/base/tensor.js";
-import type { LinearizableLayer } from "../../../src/layer.js";
-import { localLipschitz } from "../../../src/localLipschitz.js";
-import { type BatchProgress, localLipschitzBatch, TOKENS_AT_ONCE } from "../../../src/localLipschitzBatch.js";
-import { createRuntime, type Runtime } from "../../../src/runtime.js";
+import type { LinearizableLayer } from "../../../src/device/linearization.js";
+import { createRuntime, type Runtime } from "../../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../../src/measure/localLipschitz.js";
+import { type BatchProgress, localLipschitzBatch, TOKENS_AT_ONCE } from "../../../src/measure/localLipschitzBatch.js";
 import { attentionCases } from "../../reference/arbitraries.js";
 import { variantRuntime, variants } from "../variants.js";
 

@@ -1,8 +1,8 @@
 // The heap of WebAssembly: given back after use, after an abort, and where it runs out.
 import { describe, expect, it } from "vitest";
 import { tensor } from "../../../src/base/tensor.js";
-import { localLipschitz } from "../../../src/localLipschitz.js";
-import { createRuntime } from "../../../src/runtime.js";
+import { createRuntime } from "../../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { loadFixtures } from "../../oracle/fixtures.js";
 import { variantRuntime, variants } from "../variants.js";

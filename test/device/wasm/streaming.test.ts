@@ -4,7 +4,7 @@ import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
-import { localLipschitz } from "../../../src/localLipschitz.js";
+import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 
 describe.each(["f32", "f64"] as const)("streamed scores in %s", (dtype) => {
   it.each([

@@ -1,9 +1,9 @@
 // WebGPU beside WebAssembly, both in f32: the same layers, on random ragged shapes, under every mask.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Layer } from "../../../src/layer.js";
+import type { Layer } from "../../../src/device/linearization.js";
 import type { Mask } from "../../../src/layers/attention/spec.js";
-import { createRuntime, type Runtime } from "../../../src/runtime.js";
+import { createRuntime, type Runtime } from "../../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { attentionCases } from "../../reference/arbitraries.js";
 import { referenceAttention } from "../../reference/attention.js";

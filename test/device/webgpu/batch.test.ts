@@ -1,8 +1,8 @@
 // Many inputs of one layer on WebGPU: each as it would be alone.
 import { expect, it } from "vitest";
 import { tensor } from "../../../src/base/tensor.js";
-import { localLipschitz } from "../../../src/localLipschitz.js";
-import { localLipschitzBatch } from "../../../src/localLipschitzBatch.js";
+import { localLipschitz } from "../../../src/measure/localLipschitz.js";
+import { localLipschitzBatch } from "../../../src/measure/localLipschitzBatch.js";
 import { loadFixtures } from "../../oracle/fixtures.js";
 import { webgpuRuntime } from "../webgpuRuntime.js";
 

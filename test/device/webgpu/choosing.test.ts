@@ -1,7 +1,7 @@
 // Which device a runtime gets, and what it says when it is not the one that was asked for.
 import { describe, expect, it } from "vitest";
 import { DeviceError } from "../../../src/base/errors.js";
-import { createRuntime, type RuntimeOptions } from "../../../src/runtime.js";
+import { createRuntime, type RuntimeOptions } from "../../../src/measure/createRuntime.js";
 import { gpuObject } from "../gpuObject.js";
 import { adapter } from "../webgpuRuntime.js";
 import { replaced } from "./replaced.js";

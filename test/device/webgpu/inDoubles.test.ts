@@ -6,8 +6,8 @@ import { type Tensor, tensor } from "../../../src/base/tensor.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import { fitsCpu } from "../../../src/device/webgpu/inDoubles.js";
 import type { AttentionSpec, ResolvedSpec } from "../../../src/layers/attention/spec.js";
-import { localLipschitz } from "../../../src/localLipschitz.js";
-import { createRuntime } from "../../../src/runtime.js";
+import { createRuntime } from "../../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { webgpuRuntime } from "../webgpuRuntime.js";
 

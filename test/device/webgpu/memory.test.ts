@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
 import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
-import { createRuntime } from "../../../src/runtime.js";
+import { createRuntime } from "../../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { sharedDevice, webgpuRuntime } from "../webgpuRuntime.js";
 import { watchBuffers } from "./buffers.js";

@@ -5,7 +5,7 @@ import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
 import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
-import { localLipschitz } from "../../../src/localLipschitz.js";
+import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { loadFixtures } from "../../oracle/fixtures.js";
 import { sharedDevice, webgpuRuntime } from "../webgpuRuntime.js";
 import { DEFAULT_LIMITS } from "./plannedDevice.js";

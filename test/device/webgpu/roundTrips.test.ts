@@ -4,7 +4,7 @@ import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
 import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuLinearization } from "../../../src/device/webgpu/linearization.js";
-import { createRuntime } from "../../../src/runtime.js";
+import { createRuntime } from "../../../src/measure/createRuntime.js";
 import { adapter } from "../webgpuRuntime.js";
 
 /** A device of its own that counts calls. */

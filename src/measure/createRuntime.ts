@@ -1,13 +1,13 @@
 // The runtime: one device, and the layers made on it.
 
-import { checkInteger, checkKeys, checkOneOf } from "./base/check.js";
-import type { Disposable } from "./base/disposable.js";
-import { DeviceError } from "./base/errors.js";
-import type { Tensor, TensorLike } from "./base/tensor.js";
-import type { KernelSource } from "./device/wasm/kernels.js";
-import { WasmRuntime } from "./device/wasm/runtime.js";
-import type { Layer, LinearizableLayer } from "./layer.js";
-import type { AttentionSpec, Linear } from "./layers/attention/spec.js";
+import { checkInteger, checkKeys, checkOneOf } from "../base/check.js";
+import type { Disposable } from "../base/disposable.js";
+import { DeviceError } from "../base/errors.js";
+import type { Tensor, TensorLike } from "../base/tensor.js";
+import type { Layer, LinearizableLayer } from "../device/linearization.js";
+import type { KernelSource } from "../device/wasm/kernels.js";
+import { WasmRuntime } from "../device/wasm/runtime.js";
+import type { AttentionSpec, Linear } from "../layers/attention/spec.js";
 
 /** A self-attention layer on a device. */
 export interface Attention extends LinearizableLayer {
@@ -125,9 +125,9 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   if (requested === "wasm") return onWasm();
   try {
     if (dtype === "f64") throw new DeviceError("WebGPU has no f64");
-    const { chooseGpu } = await import("./device/webgpu/choose.js");
+    const { chooseGpu } = await import("../device/webgpu/choose.js");
     const chosen = await chooseGpu({ gpu, gpuDevice, allowSoftware });
-    const { WebGpuRuntime } = await import("./device/webgpu/runtime.js");
+    const { WebGpuRuntime } = await import("../device/webgpu/runtime.js");
     return new WebGpuRuntime(chosen, { requested, memoryLimit });
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;

@@ -1,9 +1,9 @@
 // The one-call measurement: linearize, then the spectral norm.
 
-import type { TensorLike } from "./base/tensor.js";
-import type { Linearizer } from "./layer.js";
-import type { SpectralNorm, SpectralNormOptions } from "./spectral/result.js";
-import { spectralNorm } from "./spectral/spectralNorm.js";
+import type { TensorLike } from "../base/tensor.js";
+import type { Linearizer } from "../device/linearization.js";
+import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
+import { spectralNorm } from "../spectral/spectralNorm.js";
 
 /**
  * The local Lipschitz constant of a layer at x [n, dIn]: the largest singular value of its Jacobian there, with a

@@ -1,10 +1,10 @@
 // The measurement of one layer at many inputs.
-import { checkInteger, checkKeys, checkTensor, throwIfAborted, wrongKind } from "./base/check.js";
-import type { Tensor, TensorLike } from "./base/tensor.js";
-import { type LinearizableLayer, stepsTogether } from "./layer.js";
+import { checkInteger, checkKeys, checkTensor, throwIfAborted, wrongKind } from "../base/check.js";
+import type { Tensor, TensorLike } from "../base/tensor.js";
+import { type LinearizableLayer, stepsTogether } from "../device/linearization.js";
+import { optionNames } from "../spectral/problem.js";
+import type { SpectralNorm, SpectralNormOptions, SpectralNormProgress } from "../spectral/result.js";
 import { localLipschitz } from "./localLipschitz.js";
-import { optionNames } from "./spectral/problem.js";
-import type { SpectralNorm, SpectralNormOptions, SpectralNormProgress } from "./spectral/result.js";
 
 /** Options of `localLipschitzBatch`: those of `spectralNorm`, but that every input starts from the default guess. */
 export interface BatchOptions extends Omit<SpectralNormOptions, "seed" | "start" | "onProgress"> {
