@@ -1,9 +1,9 @@
 // report.html: a page that can be sent to somebody, complete in one file.
 import { isMeasured, partOf, placeOf, type Report, type Row } from "../analysis/report.js";
-import { type Chart, renderChart } from "./charts/chart.js";
-import { charts } from "./charts/index.js";
+import { type Chart, renderChart } from "../charts/chart.js";
+import { charts } from "../charts/index.js";
+import { element, escapeText } from "../charts/markup.js";
 import { extentOf, largestRow, meaningOf, modelName, provenanceOf, warningsOf } from "./facts.js";
-import { element, escapeText } from "./markup.js";
 import { formatBracket, formatFixed, formatNumber } from "./numbers.js";
 import { pageStyle } from "./pageStyle.js";
 

@@ -1,5 +1,5 @@
 // The style of report.html, that of its charts included.
-import { chartStyle, pageColours } from "./charts/theme.js";
+import { chartStyle, pageColours } from "../charts/theme.js";
 
 const { light, dark } = pageColours;
 

@@ -1,10 +1,10 @@
 // report.svg: the charts of a report on one sheet, with what is needed to read them.
 import type { Report } from "../analysis/report.js";
 import { placeOf } from "../analysis/report.js";
-import { type Chart, chartWidth, drawing, group, text, wrap } from "./charts/chart.js";
-import { charts } from "./charts/index.js";
+import { type Chart, chartWidth, drawing, group, text, wrap } from "../charts/chart.js";
+import { charts } from "../charts/index.js";
+import { element } from "../charts/markup.js";
 import { extentOf, largestRow, meaningOf, modelName, provenanceOf, sigmaWithBracket, warningsOf } from "./facts.js";
-import { element } from "./markup.js";
 
 const margin = 28;
 const lineHeight = 17;

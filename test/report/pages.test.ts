@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assembleReport, type MeasuredRow, type Report } from "../../src/analysis/report.js";
-import { type Chart, renderChart } from "../../src/report/charts/chart.js";
-import { charts } from "../../src/report/charts/index.js";
-import { pageColours } from "../../src/report/charts/theme.js";
+import { type Chart, renderChart } from "../../src/charts/chart.js";
+import { charts } from "../../src/charts/index.js";
+import { pageColours } from "../../src/charts/theme.js";
 import { toHTML } from "../../src/report/html.js";
 import { toJSON } from "../../src/report/json.js";
 import { parseReport } from "../../src/report/parse.js";

@@ -1,11 +1,11 @@
 // One panel of the growth chart: a layer's points with their brackets, and its power law with the 95 % band.
 import type { ScaleLogarithmic } from "d3-scale";
 import { area, line } from "d3-shape";
-import { groupBy, type LayerFit, type MeasuredRow } from "../../analysis/report.js";
-import { element, escapeText, hundredths } from "../markup.js";
-import { formatBracket, formatFixed, formatNumber, formatShort, formatTick } from "../numbers.js";
+import { groupBy, type LayerFit, type MeasuredRow } from "../analysis/report.js";
+import { formatBracket, formatFixed, formatNumber, formatShort, formatTick } from "../report/numbers.js";
 import { richText, text } from "./chart.js";
 import type { RadiusBins } from "./legend.js";
+import { element, escapeText, hundredths } from "./markup.js";
 
 export interface Axes {
   x: ScaleLogarithmic<number, number>;

@@ -1,5 +1,5 @@
 // A chart: a drawing with the words that belong to it. Whoever shows it sets those words in their own way.
-import { type Attributes, element, escapeText } from "../markup.js";
+import { type Attributes, element, escapeText } from "./markup.js";
 import { chartStyle } from "./theme.js";
 
 /** A chart as SVG markup, with what it says in words. */

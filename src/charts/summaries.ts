@@ -1,6 +1,6 @@
 // The heat maps of a report: layers × lengths, and layers × heads.
-import { median } from "../../analysis/compare.js";
-import { groupBy, groupByPart, isMeasured, type MeasuredRow, type Report } from "../../analysis/report.js";
+import { median } from "../analysis/compare.js";
+import { groupBy, groupByPart, isMeasured, type MeasuredRow, type Report } from "../analysis/report.js";
 import { type Chart, chartWidth } from "./chart.js";
 import { heatMap } from "./heatMap.js";
 

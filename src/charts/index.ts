@@ -1,5 +1,5 @@
 // The charts of a report.
-import type { Report } from "../../analysis/report.js";
+import type { Report } from "../analysis/report.js";
 import type { Chart } from "./chart.js";
 import { growthChart } from "./growth.js";
 import { headsChart, layersChart } from "./summaries.js";

@@ -1,7 +1,8 @@
 // A heat map: numbers in a grid, their size in colour on a logarithmic scale.
-import { element, escapeText } from "../markup.js";
-import { formatNumber, formatShort } from "../numbers.js";
+
+import { formatNumber, formatShort } from "../report/numbers.js";
 import { chartWidth, text } from "./chart.js";
+import { element, escapeText } from "./markup.js";
 import { heatSteps } from "./theme.js";
 
 export interface HeatMap {
