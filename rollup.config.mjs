@@ -116,7 +116,7 @@ const library = (dir, ...plugins) => ({
 });
 
 const page = {
-  input: "src/page.ts",
+  input: "src/iife.ts",
   external: tokenizers,
   plugins: [noThreads, typescript, nodeResolve(), minified],
   output: {
