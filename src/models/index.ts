@@ -1,6 +1,8 @@
 // howsmooth/models: checkpoints and randomly initialised models, and the inputs of their attention layers.
 
-export type { RandomArchitecture } from "./initialisation.js";
+export type { ModelSource, NetworkOptions, SourceOptions } from "./files/openSource.js";
+export type { FileMap } from "./files/source.js";
+export type { ByteCache, DownloadEvent } from "./files/web/webSource.js";
 export { type FileEvent, type LoadEvent, type LoadOptions, loadModel } from "./load.js";
 export type {
   ImageSize,
@@ -15,7 +17,5 @@ export type {
   WalkOptions,
   WalkStep,
 } from "./model.js";
-export type { ModelSource, NetworkOptions, SourceOptions } from "./openSource.js";
+export type { RandomArchitecture } from "./random/initialisation.js";
 export { type RandomModelOptions, randomModel } from "./random.js";
-export type { FileMap } from "./source.js";
-export type { ByteCache, DownloadEvent } from "./web/webSource.js";

@@ -3,15 +3,15 @@ import { checkKeys, throwIfAborted, wrongKind } from "../base/check.js";
 import { ModelError } from "../base/errors.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import { architectureOf } from "./architectures.js";
-import { ConfigFile } from "./config.js";
+import { architectureOf } from "./architectures/architectures.js";
+import { ConfigFile } from "./architectures/config.js";
+import { openWeights } from "./checkpoint/openWeights.js";
+import { type ModelSource, openSource, type SourceOptions } from "./files/openSource.js";
+import { type FileSource, locate, readJson } from "./files/source.js";
+import type { DownloadEvent } from "./files/web/webSource.js";
+import { Transformer } from "./forward/transformer.js";
 import type { Model } from "./model.js";
-import { type ModelSource, openSource, type SourceOptions } from "./openSource.js";
-import { openWeights } from "./openWeights.js";
-import { type FileSource, locate, readJson } from "./source.js";
 import { loadTokenizer } from "./tokenizer.js";
-import { Transformer } from "./transformer.js";
-import type { DownloadEvent } from "./web/webSource.js";
 
 /** A file was opened; of a large one, little has been read then. */
 export interface FileEvent {

@@ -1,11 +1,11 @@
 // Randomly initialised models: the control of "How Smooth Is Attention?".
 import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../base/check.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import { ConfigFile } from "./config.js";
-import { initialise, type RandomArchitecture, recipes, type Sizes } from "./initialisation.js";
+import { ConfigFile } from "./architectures/config.js";
+import { Transformer } from "./forward/transformer.js";
 import type { Model } from "./model.js";
+import { initialise, type RandomArchitecture, recipes, type Sizes } from "./random/initialisation.js";
 import { gpt2Encoding, loadGpt2Tokenizer, noTokenizer } from "./tokenizer.js";
-import { Transformer } from "./transformer.js";
 
 /** Sizes default to those of Hugging Face's configuration: GPT-2 small, BERT base, Llama 7B. */
 export interface RandomModelOptions {

@@ -1,9 +1,9 @@
 // From text to token ids, by packages that are loaded only where a model comes with a text encoding.
 import { checkInteger, wrongKind } from "../base/check.js";
 import { ModelError } from "../base/errors.js";
-import { excerpt } from "./excerpt.js";
+import { excerpt } from "./checkpoint/excerpt.js";
+import { type FileSource, locate, readJson } from "./files/source.js";
 import type { Tokenizer } from "./model.js";
-import { type FileSource, locate, readJson } from "./source.js";
 
 /** What a text is encoded with, or why it can't be. */
 export type TokenizerOrReason = { tokenizer: Tokenizer } | { reason: ModelError };

@@ -6,7 +6,7 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { cacheFolder, DiskCache } from "../../src/cli/cache.js";
 import { networkOptions } from "../../src/cli/network.js";
-import { WebSource } from "../../src/models/web/webSource.js";
+import { WebSource } from "../../src/models/files/web/webSource.js";
 import { expectBytes, noise } from "../models/sources/bytes.js";
 import { serve } from "../models/sources/server.js";
 import { temporaryFolder } from "./harness.js";

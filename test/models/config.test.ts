@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../src/base/errors.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
-import { architectureOf } from "../../src/models/architectures.js";
-import { ConfigFile } from "../../src/models/config.js";
+import { architectureOf } from "../../src/models/architectures/architectures.js";
+import { ConfigFile } from "../../src/models/architectures/config.js";
+import { rotaryFrequencies } from "../../src/models/architectures/rope.js";
+import { SafetensorsFile } from "../../src/models/checkpoint/safetensors.js";
+import { BlobSource } from "../../src/models/files/source.js";
 import { loadModel, type Model } from "../../src/models/index.js";
-import { rotaryFrequencies } from "../../src/models/rope.js";
-import { SafetensorsFile } from "../../src/models/safetensors.js";
-import { BlobSource } from "../../src/models/source.js";
 import { referenceRuntime } from "../reference/runtime.js";
 
 type Config = Record<string, unknown>;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Tensor } from "../../src/base/tensor.js";
 import { createRuntime, type Runtime } from "../../src/measure/createRuntime.js";
 import { type RandomModelOptions, randomModel } from "../../src/models/index.js";
-import { initialise } from "../../src/models/initialisation.js";
+import { initialise } from "../../src/models/random/initialisation.js";
 import { referenceRuntime } from "../reference/runtime.js";
 import { expectClose } from "./close.js";
 import { runtimes } from "./runtimes.js";

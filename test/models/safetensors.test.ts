@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../src/base/errors.js";
-import { openFolder } from "../../src/models/folder.js";
-import { SafetensorsFile } from "../../src/models/safetensors.js";
-import { BlobSource } from "../../src/models/source.js";
+import { SafetensorsFile } from "../../src/models/checkpoint/safetensors.js";
+import { openFolder } from "../../src/models/files/folder.js";
+import { BlobSource } from "../../src/models/files/source.js";
 import { f32, folderOf, type Header, image, type StoredTensor, safetensors } from "./files.js";
 
 const file = "model.safetensors";

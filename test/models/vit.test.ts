@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ModelError } from "../../src/base/errors.js";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import { patchEmbedding, tokensOfImage } from "../../src/models/forward/patchEmbedding.js";
 import { loadModel, type Model, type ModelInput } from "../../src/models/index.js";
-import { patchEmbedding, tokensOfImage } from "../../src/models/patchEmbedding.js";
 import { referenceRuntime } from "../reference/runtime.js";
 
 const folder = new URL("../oracle/architectures/vit", import.meta.url).pathname;

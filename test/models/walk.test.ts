@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { ConfigFile } from "../../src/models/config.js";
-import { gpt2 } from "../../src/models/gpt2.js";
+import { ConfigFile } from "../../src/models/architectures/config.js";
+import { gpt2 } from "../../src/models/architectures/gpt2.js";
+import { Transformer } from "../../src/models/forward/transformer.js";
+import type { WeightSource } from "../../src/models/forward/weights.js";
 import type { Model, WalkStep } from "../../src/models/index.js";
-import { initialise } from "../../src/models/initialisation.js";
+import { initialise } from "../../src/models/random/initialisation.js";
 import { noTokenizer } from "../../src/models/tokenizer.js";
-import { Transformer } from "../../src/models/transformer.js";
-import type { WeightSource } from "../../src/models/weights.js";
 import { type ReferenceRuntime, referenceRuntime } from "../reference/runtime.js";
 
 const layers = 4;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../../src/base/errors.js";
-import { WebSource } from "../../../src/models/web/webSource.js";
+import { WebSource } from "../../../src/models/files/web/webSource.js";
 import { expectBytes, noise } from "./bytes.js";
 import { answer, cutOff, type Fault, redirect, serve, stall, status, type TestServer, whole } from "./server.js";
 

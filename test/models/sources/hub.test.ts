@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { ModelError } from "../../../src/base/errors.js";
+import { parseHubId } from "../../../src/models/files/web/hub.js";
 import { type LoadEvent, type LoadOptions, loadModel, type ModelSource } from "../../../src/models/index.js";
-import { parseHubId } from "../../../src/models/web/hub.js";
 import { referenceRuntime } from "../../reference/runtime.js";
 import { type Checkpoint, f32, folderOf, gpt2Checkpoint, gpt2Config, safetensors } from "../files.js";
 import { partial, redirect, serve, status, whole } from "./server.js";

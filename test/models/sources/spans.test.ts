@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { coalesce, scatter } from "../../../src/models/web/spans.js";
+import { coalesce, scatter } from "../../../src/models/files/web/spans.js";
 
 const pieces = fc.array(
   fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 30 })).map(([start, length]) => ({ start, end: start + length })),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type ByteCache, type DownloadEvent, WebSource } from "../../../src/models/web/webSource.js";
+import { type ByteCache, type DownloadEvent, WebSource } from "../../../src/models/files/web/webSource.js";
 import { expectBytes, noise } from "./bytes.js";
 import { serve, whole } from "./server.js";
 

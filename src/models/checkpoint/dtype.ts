@@ -1,0 +1,57 @@
+// The number formats of safetensors files, and how those of weights are read.
+import type { RealArray } from "../../base/tensor.js";
+
+/** Every whole-byte format by its size: what isn't read must still fit its place in the file. */
+const bytesOf = new Map([
+  ...["BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"].map((dtype) => [dtype, 1] as const),
+  ...["U16", "I16", "F16", "BF16"].map((dtype) => [dtype, 2] as const),
+  ...["U32", "I32", "F32"].map((dtype) => [dtype, 4] as const),
+  ...["U64", "I64", "F64", "C64"].map((dtype) => [dtype, 8] as const),
+]);
+
+const decoders: Readonly<Record<string, (bytes: Uint8Array) => RealArray>> = {
+  F64: (bytes) => new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8),
+  F32: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
+  F16: (bytes) => decodeF16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)),
+  BF16: (bytes) => decodeBF16(new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)),
+};
+
+/** The formats that weights are read from. */
+export const readableDtypes: readonly string[] = Object.keys(decoders);
+
+/** Bytes of an element; undefined for a name that no safetensors file should hold. */
+export function bytesPerElement(dtype: string): number | undefined {
+  return bytesOf.get(dtype);
+}
+
+/**
+ * Little-endian bytes as numbers, exactly: F64 as Float64Array, the others as Float32Array. May share memory with
+ * `bytes`, which must start on a multiple of 8. (WebAssembly hosts are little-endian.)
+ */
+export function decodeNumbers(dtype: string, bytes: Uint8Array): RealArray {
+  return decoders[dtype](bytes);
+}
+
+/** IEEE 754 binary16. */
+function decodeF16(halves: Uint16Array): Float32Array {
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) {
+    const exponent = (halves[i] >> 10) & 31;
+    const fraction = halves[i] & 1023;
+    let magnitude: number;
+    if (exponent === 31) magnitude = fraction ? Number.NaN : Number.POSITIVE_INFINITY;
+    else if (exponent === 0) magnitude = fraction * 2 ** -24;
+    else magnitude = (1024 + fraction) * powers[exponent];
+    values[i] = halves[i] & 0x8000 ? -magnitude : magnitude;
+  }
+  return values;
+}
+
+const powers = Float64Array.from({ length: 32 }, (_, exponent) => 2 ** (exponent - 25));
+
+/** The upper half of a binary32. */
+function decodeBF16(halves: Uint16Array): Float32Array {
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i] << 16;
+  return new Float32Array(words.buffer);
+}
