@@ -8,7 +8,9 @@ export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./devi
 export * from "./invertible/index.js";
 export type { BlockNormOptions } from "./jacobian/blockNorms.js";
 export type { LocalBounds } from "./jacobian/upperBound.js";
-export type { AttentionSpec, Linear, Mask } from "./layers/attention/spec.js";
+export type { Mask } from "./layers/attention/mask.js";
+export type { AttentionSpec } from "./layers/attention/spec.js";
+export type { Linear } from "./layers/linear.js";
 export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOptions } from "./measure/createRuntime.js";
 export { createRuntime } from "./measure/createRuntime.js";
 export { localLipschitz } from "./measure/localLipschitz.js";

@@ -8,8 +8,8 @@ import type { Bound } from "../bounds/bound.js";
 import { type EigenDirection, eigenDirectionOfProduct, eigenPair } from "../bounds/eigenDirection.js";
 import { leadingRightVector, type TokenPair, widestPair } from "../bounds/gammaStar.js";
 import { causalInfluence, shareOfAttention, unmaskedInfluence, type ValueMap } from "../bounds/influence.js";
-import type { Linear } from "../layers/attention/spec.js";
-import { resolveLinear } from "../layers/attention/spec.js";
+import type { Linear } from "../layers/linear.js";
+import { resolveLinear } from "../layers/linear.js";
 import { columnsOf, type Matrix, product, rowsOf, scaledMatrix, transposed } from "../linalg/matrix.js";
 
 /** The head and the set that `adversarial.twoPoint` looks for an input in. */

@@ -2,7 +2,8 @@
 
 import { checkKeys, checkOneOf, checkTensor } from "../base/check.js";
 import { type TensorLike, tensor } from "../base/tensor.js";
-import { type AttentionSpec, type Linear, resolveLinear } from "../layers/attention/spec.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
+import { type Linear, resolveLinear } from "../layers/linear.js";
 
 /** The layer norm or RMS norm before an attention layer, whose outputs are its inputs. */
 export interface Normalization {

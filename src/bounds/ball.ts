@@ -1,8 +1,8 @@
 // One dot-product head over all inputs whose tokens lie in a ball: every upper bound of MATH 5.
 
 import { checkInteger, checkKeys } from "../base/check.js";
+import type { Mask } from "../layers/attention/mask.js";
 import { checkMask, resolveMask } from "../layers/attention/mask.js";
-import type { Mask } from "../layers/attention/spec.js";
 import { type Bound, scaled, type WithBest, withSmallest } from "./bound.js";
 import { causalHardy, causalSchur, causalSharp } from "./causal.js";
 import { largestColumnSum, largestProbability } from "./columnSum.js";

@@ -3,8 +3,8 @@
 
 import { checkInteger, checkKeys, checkNumber, wrongKind, wrongValue } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
+import type { Mask } from "../layers/attention/mask.js";
 import { mayAttend, resolveMask } from "../layers/attention/mask.js";
-import type { Mask } from "../layers/attention/spec.js";
 import { inversePhi } from "../linalg/lambertW.js";
 import { checkMatrix, type Matrix, rowSumNorm, transposed } from "../linalg/matrix.js";
 import { matrixNormAbove } from "../linalg/matrixNorm.js";

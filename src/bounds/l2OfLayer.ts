@@ -2,7 +2,8 @@
 
 import { checkInteger, checkNumber } from "../base/check.js";
 import { tensor } from "../base/tensor.js";
-import { type AttentionSpec, resolveLinear } from "../layers/attention/spec.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
+import { resolveLinear } from "../layers/linear.js";
 import { columnsOf, identity, type Matrix } from "../linalg/matrix.js";
 import { type Bound, refused, type WithBest, withSmallest } from "./bound.js";
 import { type L2Bounds, l2, l2Of, visibility } from "./l2.js";

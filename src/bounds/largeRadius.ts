@@ -2,8 +2,8 @@
 
 import { checkKeys, checkNumber, wrongKind } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
+import type { Mask } from "../layers/attention/mask.js";
 import { checkMask, mayAttend, resolveMask } from "../layers/attention/mask.js";
-import type { Mask } from "../layers/attention/spec.js";
 import { apply, checkMatrix, type Matrix, rowOf, zeroMatrix } from "../linalg/matrix.js";
 import { matrixNorm, matrixNormAbove } from "../linalg/matrixNorm.js";
 import { dot, norm } from "../linalg/vector.js";

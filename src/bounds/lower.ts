@@ -3,7 +3,7 @@
 
 import { checkInteger, checkKeys, checkNumber } from "../base/check.js";
 import type { TensorLike } from "../base/tensor.js";
-import type { Mask } from "../layers/attention/spec.js";
+import type { Mask } from "../layers/attention/mask.js";
 import { checkMatrix, type Matrix } from "../linalg/matrix.js";
 import { matrixNorm } from "../linalg/matrixNorm.js";
 import { dot } from "../linalg/vector.js";

@@ -1,7 +1,7 @@
 // Attention as a map of probability measures on the ball, with the distance W₂: bounds for every n at once.
 
 import { checkKeys } from "../base/check.js";
-import type { Mask } from "../layers/attention/spec.js";
+import type { Mask } from "../layers/attention/mask.js";
 import { type Bound, refused, scaled, type WithBest, withSmallest } from "./bound.js";
 import { type HeadNorms, type Reach, reachOf, rowFactor } from "./reach.js";
 

@@ -1,6 +1,7 @@
 // Attention at one input in doubles on the host (MATH 1), for what is not worth a kernel or must be certified.
 import { mayAttend, resolveMask } from "../layers/attention/mask.js";
-import type { ResolvedLinear, ResolvedSpec } from "../layers/attention/spec.js";
+import type { ResolvedSpec } from "../layers/attention/spec.js";
+import type { ResolvedLinear } from "../layers/linear.js";
 
 /** One query head; matrices row-major. With rotary positions q and k are rotated. */
 export interface HostHead {

@@ -7,7 +7,8 @@ import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { Layer, LinearizableLayer } from "../device/linearization.js";
 import type { KernelSource } from "../device/wasm/kernels.js";
 import { WasmRuntime } from "../device/wasm/runtime.js";
-import type { AttentionSpec, Linear } from "../layers/attention/spec.js";
+import type { AttentionSpec } from "../layers/attention/spec.js";
+import type { Linear } from "../layers/linear.js";
 
 /** A self-attention layer on a device. */
 export interface Attention extends LinearizableLayer {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BallBounds, ball } from "../../src/bounds/ball.js";
 import { bounds } from "../../src/bounds/index.js";
-import type { Mask } from "../../src/layers/attention/spec.js";
+import type { Mask } from "../../src/layers/attention/mask.js";
 import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
 import { masks } from "../reference/arbitraries.js";

@@ -2,7 +2,9 @@
 
 import type { Tensor, TensorLike } from "../../src/base/tensor.js";
 import { sizeOf, tensor } from "../../src/base/tensor.js";
-import type { AttentionSpec, Linear, Mask } from "../../src/layers/attention/spec.js";
+import type { Mask } from "../../src/layers/attention/mask.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
+import type { Linear } from "../../src/layers/linear.js";
 import { type Matrix, productTransposed, scaledMatrix, transposed } from "../../src/linalg/matrix.js";
 import { matrixNorm } from "../../src/linalg/matrixNorm.js";
 import { norm } from "../../src/linalg/vector.js";

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
-import type { AttentionSpec, Mask } from "../../src/layers/attention/spec.js";
+import type { Mask } from "../../src/layers/attention/mask.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { referenceAttention } from "../reference/attention.js";
 import { relativeError, tolerance } from "./close.js";
 import { variantRuntime, variants } from "./variants.js";

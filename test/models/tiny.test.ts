@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { describe, expect, it } from "vitest";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
-import type { Linear } from "../../src/layers/attention/spec.js";
+import type { Linear } from "../../src/layers/linear.js";
 import { referenceAttention } from "../reference/attention.js";
 
 interface Expected {

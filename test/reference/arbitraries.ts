@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { Random } from "../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
-import type { AttentionSpec, Mask } from "../../src/layers/attention/spec.js";
+import type { Mask } from "../../src/layers/attention/mask.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 
 export interface AttentionCase {
   spec: AttentionSpec;

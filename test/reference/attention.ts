@@ -1,7 +1,9 @@
 // Self-attention in plain loops on doubles, straight from MATH 1 and 2: what every device is compared with.
 
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
-import type { AttentionSpec, Linear, Mask } from "../../src/layers/attention/spec.js";
+import type { Mask } from "../../src/layers/attention/mask.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
+import type { Linear } from "../../src/layers/linear.js";
 
 /** Rows of numbers. */
 type Matrix = number[][];

@@ -3,7 +3,8 @@
 import type { Disposable } from "../../src/base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
 import type { Layer } from "../../src/device/linearization.js";
-import type { AttentionSpec, Linear } from "../../src/layers/attention/spec.js";
+import type { AttentionSpec } from "../../src/layers/attention/spec.js";
+import type { Linear } from "../../src/layers/linear.js";
 import type { Activation, Attention, NormSpec, Runtime } from "../../src/measure/createRuntime.js";
 import { referenceAttention } from "./attention.js";
 

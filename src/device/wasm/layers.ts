@@ -3,7 +3,7 @@
 import { checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
-import type { ResolvedLinear } from "../../layers/attention/spec.js";
+import type { ResolvedLinear } from "../../layers/linear.js";
 import type { Activation } from "../../measure/createRuntime.js";
 import type { Layer } from "../linearization.js";
 import { borrow, type Heap, type Region } from "./heap.js";

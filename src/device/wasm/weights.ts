@@ -1,5 +1,7 @@
 // A layer's weights in memory: packed once, in both directions, and read back head by head.
-import type { ResolvedLinear, ResolvedSpec } from "../../layers/attention/spec.js";
+
+import type { ResolvedSpec } from "../../layers/attention/spec.js";
+import type { ResolvedLinear } from "../../layers/linear.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { LAYER, MR, readField, structSize, writeStruct } from "./layout.js";

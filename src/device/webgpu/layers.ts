@@ -3,7 +3,7 @@
 import { checkFinite, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
-import type { ResolvedLinear } from "../../layers/attention/spec.js";
+import type { ResolvedLinear } from "../../layers/linear.js";
 import type { Activation } from "../../measure/createRuntime.js";
 import type { Layer } from "../linearization.js";
 import type { Batch } from "./batch.js";

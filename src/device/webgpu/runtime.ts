@@ -3,7 +3,8 @@
 import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
-import { type AttentionSpec, type Linear, resolveLinear, resolveSpec } from "../../layers/attention/spec.js";
+import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
+import { type Linear, resolveLinear } from "../../layers/linear.js";
 import { resolveNorm } from "../../layers/norm.js";
 import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
 import type { Layer } from "../linearization.js";

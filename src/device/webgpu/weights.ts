@@ -1,5 +1,7 @@
 // A layer's weights on the GPU: a row a channel, so that a head's are one range.
-import type { ResolvedLinear, ResolvedSpec } from "../../layers/attention/spec.js";
+
+import type { ResolvedSpec } from "../../layers/attention/spec.js";
+import type { ResolvedLinear } from "../../layers/linear.js";
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";
 import { type Region, range, type View } from "./memory.js";

@@ -1,6 +1,18 @@
 // Masks at a given length: which keys each query may attend to.
 import { checkInteger, checkKeys, wrongKind } from "../../base/check.js";
-import type { Mask } from "./spec.js";
+
+/** Which tokens j a token i may attend to; `all` takes several, every one of which must allow it. */
+export type Mask =
+  | "none"
+  | "causal"
+  /** j in [i − left, i + right]; either may be Infinity. */
+  | { window: { left: number; right: number } }
+  /** j's chunk in [chunk(i) − left, chunk(i) + right]; left and right default to 0. */
+  | { chunk: { size: number; left?: number; right?: number } }
+  /** n·n, row-major, 1 = may attend; n is checked when x is given. */
+  | { allowed: Uint8Array }
+  /** Every one must allow. */
+  | { all: Mask[] };
 
 /** Query i may attend to keys lo[i] ≤ j < hi[i], and where `allowed` is given only where allowed[i·n + j] is 1. */
 export interface ResolvedMask {

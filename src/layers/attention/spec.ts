@@ -1,27 +1,8 @@
 // What a self-attention layer is made of.
-import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../../base/check.js";
-import type { RealArray, TensorLike } from "../../base/tensor.js";
-import { checkMask } from "./mask.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf, wrongKind } from "../../base/check.js";
+import { type Linear, type ResolvedLinear, resolveLinear } from "../linear.js";
+import { checkMask, type Mask } from "./mask.js";
 import { checkTiedValue, tiedKey, tiedValueMap } from "./tied.js";
-
-/** y = x · weight + bias, weight [dIn, dOut], bias [dOut]. */
-export interface Linear {
-  weight: TensorLike;
-  bias?: TensorLike;
-}
-
-/** Which tokens j a token i may attend to; `all` takes several, every one of which must allow it. */
-export type Mask =
-  | "none"
-  | "causal"
-  /** j in [i − left, i + right]; either may be Infinity. */
-  | { window: { left: number; right: number } }
-  /** j's chunk in [chunk(i) − left, chunk(i) + right]; left and right default to 0. */
-  | { chunk: { size: number; left?: number; right?: number } }
-  /** n·n, row-major, 1 = may attend; n is checked when x is given. */
-  | { allowed: Uint8Array }
-  /** Every one must allow. */
-  | { all: Mask[] };
 
 /** A self-attention layer as plain data: its maps, heads, mask and positions (MATH 1). */
 export interface AttentionSpec {
@@ -65,22 +46,6 @@ export interface ResolvedSpec {
   readonly key: ResolvedLinear;
   readonly value: ResolvedLinear;
   readonly output?: ResolvedLinear;
-}
-
-export interface ResolvedLinear {
-  readonly dIn: number;
-  readonly dOut: number;
-  readonly weight: RealArray;
-  readonly bias?: RealArray;
-}
-
-/** Checks y = x·weight + bias; `dIn` is what its width must be where that is known already. */
-export function resolveLinear(label: string, linear: unknown, dIn = -1): ResolvedLinear {
-  checkKeys(label, linear, ["weight", "bias"]);
-  const { weight, bias } = linear as Linear;
-  const w = checkTensor(`${label}.weight`, weight, [dIn, -1]);
-  const b = bias === undefined ? undefined : checkTensor(`${label}.bias`, bias, [w.shape[1]]);
-  return { dIn: w.shape[0], dOut: w.shape[1], weight: w.data, bias: b?.data };
 }
 
 const KEYS = ["kind", "heads", "kvHeads", "query", "key", "value", "output", "tiedValue", "scale", "mask", "rope"];

@@ -1,6 +1,6 @@
 // Weights that L2 attention shares between its maps (Kim et al. 2021).
 import { wrongKind } from "../../base/check.js";
-import type { AttentionSpec, ResolvedLinear } from "./spec.js";
+import type { ResolvedLinear } from "../linear.js";
 
 /** The key's map where a spec leaves it out: the query's own. */
 export function tiedKey(kind: string, query: ResolvedLinear, heads: number, kvHeads: number): ResolvedLinear {
@@ -14,7 +14,12 @@ export function tiedKey(kind: string, query: ResolvedLinear, heads: number, kvHe
 }
 
 /** Whether the value map is tied too; RangeError where the rest of the spec does not allow it. */
-export function checkTiedValue(spec: AttentionSpec): boolean {
+export function checkTiedValue(spec: {
+  kind?: string;
+  key?: object;
+  query: { bias?: unknown };
+  tiedValue?: boolean;
+}): boolean {
   const { tiedValue = false } = spec;
   if (typeof tiedValue !== "boolean") throw wrongKind("spec.tiedValue", "true or false", tiedValue);
   if (!tiedValue) return false;

@@ -1,5 +1,5 @@
 // GPT-2 (Radford et al. 2019) under Hugging Face's names. Its Conv1D weights are [in, out]; c_attn is q | k | v.
-import type { Linear } from "../../layers/attention/spec.js";
+import type { Linear } from "../../layers/linear.js";
 import { byPosition, byToken, tokenEmbedding, tokenTable } from "../forward/embedding.js";
 import { columns } from "../forward/matrix.js";
 import type { WeightSource } from "../forward/weights.js";

@@ -1,6 +1,6 @@
 // GPT-Neo (Black et al. 2021) under Hugging Face's names: GPT-2 with unscaled logits, no biases on query, key and
 // value, and layers that see a window of the tokens before.
-import type { Mask } from "../../layers/attention/spec.js";
+import type { Mask } from "../../layers/attention/mask.js";
 import { byPosition, byToken, tokenEmbedding, tokenTable } from "../forward/embedding.js";
 import type { WeightSource } from "../forward/weights.js";
 import { type Architecture, blocks } from "./architecture.js";

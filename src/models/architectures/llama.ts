@@ -1,6 +1,6 @@
 // Llama (Touvron et al. 2023) under Hugging Face's names, and what its descendants are made of. Its linear weights are
 // stored [out, in].
-import type { Mask } from "../../layers/attention/spec.js";
+import type { Mask } from "../../layers/attention/mask.js";
 import type { Activation } from "../../measure/createRuntime.js";
 import { byToken, tokenEmbedding, tokenTable } from "../forward/embedding.js";
 import type { WeightSource } from "../forward/weights.js";

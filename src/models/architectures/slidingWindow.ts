@@ -1,5 +1,5 @@
 // Attention to the last tokens only, in all layers or in some.
-import type { Mask } from "../../layers/attention/spec.js";
+import type { Mask } from "../../layers/attention/mask.js";
 import type { ConfigFile } from "./config.js";
 
 /** A token sees itself and the size − 1 tokens before it (Hugging Face's masks: i − size < j ≤ i). */

@@ -3,7 +3,7 @@
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import type { Layer } from "../../device/linearization.js";
-import type { Linear } from "../../layers/attention/spec.js";
+import type { Linear } from "../../layers/linear.js";
 import type { Activation, Runtime } from "../../measure/createRuntime.js";
 
 export interface FeedForwardSpec {

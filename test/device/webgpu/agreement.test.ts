@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Layer } from "../../../src/device/linearization.js";
-import type { Mask } from "../../../src/layers/attention/spec.js";
+import type { Mask } from "../../../src/layers/attention/mask.js";
 import { createRuntime, type Runtime } from "../../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { attentionCases } from "../../reference/arbitraries.js";
