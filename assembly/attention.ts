@@ -5,11 +5,11 @@
 // tiles that the mask rules out are neither computed nor stored. The scale is folded into the query weights, but for
 // l2 attention (l2.ts), whose queries and keys must be comparable.
 import { centre, distanceTiles, markQueries } from "./l2";
-import { multiply, stripTile } from "./gemm";
-import { channelPanels, channelStrips, tokenStrips } from "./packing";
-import { MR, NR, ROW, WORD } from "./simd";
+import { multiply, stripTile } from "./matrix/gemm";
+import { channelPanels, channelStrips, tokenStrips } from "./matrix/packing";
+import { MR, NR, ROW, WORD } from "./base/simd";
 import { softmaxPanel } from "./softmax";
-import { barrier, memberOf, shareEnd, shareStart } from "./team";
+import { barrier, memberOf, shareEnd, shareStart } from "./base/team";
 
 /** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
 @unmanaged export class Layer {

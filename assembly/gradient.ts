@@ -6,8 +6,8 @@ import {
 } from "./attention";
 import { addOverQueries, keyTangents, project, pullChannels, pullOutput, scoreTangents } from "./jacobian";
 import { finishKeyGradients, finishQueryGradients, markQueries } from "./l2";
-import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./packing";
-import { MR, NR, ROW, splat, WORD } from "./simd";
+import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./matrix/packing";
+import { MR, NR, ROW, splat, WORD } from "./base/simd";
 
 /** Work space beside that of a primal, for one gradient. */
 @unmanaged export class GradientSpace {

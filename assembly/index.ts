@@ -1,16 +1,17 @@
 // The kernel ABI: pointers into the imported memory, sizes as i32, structures laid out by the host
 // (src/device/wasm/layout.ts mirrors their fields).
-export { multiply, setEdgeTile } from "./gemm";
-export { packPanels, packStrips, unpackPanels } from "./packing";
+export { multiply, setEdgeTile } from "./matrix/gemm";
+export { packPanels, packStrips, unpackPanels } from "./matrix/packing";
 export { addBias, attend, probabilitiesOf } from "./attention";
 export { sumPatterns, sumTransposedPatterns } from "./pattern";
 export { dense, jvp, vjp } from "./jacobian";
-export { factorize } from "./factor";
+export { factorize } from "./matrix/factor";
 export { gradient } from "./gradient";
 export { sumBlocks } from "./blocks";
 export { bidiagonalizeAll } from "./lockstep";
-export { bidiagonalize, combine, dot, normalize, powerStep, reflect, tridiagonalize } from "./spectral";
-export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers";
+export { bidiagonalize, powerStep, tridiagonalize } from "./spectral";
+export { combine, dot, normalize, reflect } from "./vectors";
+export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers/forward";
 
 /** What this binary is, for the host to check: bytes of a number, 256 where multiply-add is relaxed, 512 for threads. */
 export function describe(): i32 {

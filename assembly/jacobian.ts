@@ -5,11 +5,11 @@ import {
   packKeys, packQueries, packValues, rotate, RULED_OUT, scoreTiles, tangentRows, tileAt, valueChannel,
   valueStripsOf,
 } from "./attention";
-import { panelTile } from "./gemm";
+import { panelTile } from "./matrix/gemm";
 import { finishKeyGradients, finishQueryGradients, keyProducts, queryTangents } from "./l2";
-import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./packing";
-import { MR, NR, ROW, splat, WORD } from "./simd";
-import { barrier } from "./team";
+import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "./matrix/packing";
+import { MR, NR, ROW, splat, WORD } from "./base/simd";
+import { barrier } from "./base/team";
 
 /** y = J u, both in panels. */
 export function jvp(s: Primal, u: usize, y: usize): void {

@@ -4,8 +4,8 @@ import {
   endStrip, firstStrip, groupEndPanel, groupStride, keyChannel, keyStripsOf, kvHeadOf, Layer, Primal, queryChannel,
   RULED_OUT, tangentRows, tileAt,
 } from "./attention";
-import { madd, MR, NR, ROW, splat, WORD } from "./simd";
-import { shareEnd, shareStart } from "./team";
+import { madd, MR, NR, ROW, splat, WORD } from "./base/simd";
+import { shareEnd, shareStart } from "./base/team";
 
 /**
  * Subtracts each group's mean key from its keys and from the queries that meet them: no score changes, and inner

@@ -1,10 +1,11 @@
 // One step of each of several Krylov spaces over one layer: the products with the weights, which few tokens alone
 // would have to wait for, are one product for all of them. Every number is the same as in `bidiagonalize`.
 import { Layer, rotate } from "./attention";
-import { multiply } from "./gemm";
+import { multiply } from "./matrix/gemm";
 import { headGradients, headTangents } from "./jacobian";
-import { NR, ROW, WORD } from "./simd";
-import { Krylov, orthonormalize, vector } from "./spectral";
+import { NR, ROW, WORD } from "./base/simd";
+import { Krylov } from "./spectral";
+import { orthonormalize, vector } from "./vectors";
 
 /** Spaces that agree in their layer and in `transposed`. */
 @unmanaged export class Lockstep {

@@ -1,7 +1,7 @@
 // The masked softmax down the columns of a panel of scores, [key][NR queries] (MATH 1).
 import { Primal, RULED_OUT, tileAt, WHOLE } from "./attention";
-import { exp } from "./math";
-import { LANES, MR, NR, ROW, splat } from "./simd";
+import { exp } from "./base/math";
+import { LANES, MR, NR, ROW, splat } from "./base/simd";
 
 /** Masks and normalises the scores of one panel in place; returns the largest |score| that was attended to. */
 export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): f64 {

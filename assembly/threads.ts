@@ -1,11 +1,12 @@
 // The kernels of a team (team.ts): those of index.ts, and the ones among them that its members do together.
 import { attend, copyOf, Primal } from "./attention";
 import { jvp, vjp } from "./jacobian";
-import { bidiagonalize, combine, Krylov, powerStep } from "./spectral";
-import { answer, call, part } from "./team";
+import { bidiagonalize, Krylov, powerStep } from "./spectral";
+import { answer, call, part } from "./base/team";
+import { combine } from "./vectors";
 
 export * from "./index";
-export { joinTeam } from "./team";
+export { joinTeam } from "./base/team";
 
 const ATTEND: i32 = 0;
 const JVP: i32 = 1;

@@ -16,7 +16,7 @@ import {
 } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 
-/** Numbers that the kernels handle at a time (assembly/spectral.ts). */
+/** Numbers that the kernels handle at a time (assembly/vectors.ts). */
 const CHUNK = 2048;
 
 export class WasmKrylovSpace implements KrylovSpace {

@@ -1,4 +1,4 @@
-// A team of threads over one shared memory (assembly/team.ts), loaded only where more than one thread is asked for.
+// A team of threads over one shared memory (assembly/base/team.ts), loaded only where more than one thread is asked for.
 import { DeviceError } from "../../base/errors.js";
 import type { Heap } from "./heap.js";
 import { compiledOnce, instantiateKernels, type KernelSource, type Kernels, type Simd } from "./kernels.js";

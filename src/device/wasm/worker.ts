@@ -87,7 +87,7 @@ export function cores(): number {
   return navigator?.hardwareConcurrency ?? process?.getBuiltinModule?.("os").availableParallelism() ?? 1;
 }
 
-/** What the kernels of this thread import (assembly/team.ts); that of a page may not sleep, and goes on looking. */
+/** What the kernels of this thread import (assembly/base/team.ts); that of a page may not sleep, and goes on looking. */
 export function sleepAndWake(memory: WasmMemory): object {
   // The words that threads wait for are in the first page, and a view of shared memory outlives its growth.
   const words = new Int32Array(memory.buffer);

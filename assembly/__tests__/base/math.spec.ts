@@ -1,6 +1,6 @@
-import { erfc, exp, sigmoid } from "../math";
-import { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "../layers";
-import { splat, WORD } from "../simd";
+import { erfc, exp, sigmoid } from "../../base/math";
+import { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "../../layers/forward";
+import { splat, WORD } from "../../base/simd";
 
 const SINGLE: bool = sizeof<Real>() == 4;
 

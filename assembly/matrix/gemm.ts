@@ -5,7 +5,7 @@
 //   panels  the right operand and the result: [panel of NR columns][k][NR], columns past the end zero
 // A token matrix in panels (columns are tokens) is at once the result of one product and the right operand of the
 // next, so that nothing is packed between the products of an attention layer.
-import { madd, MR, NR, Packed, PanelRow, ROW, WORD } from "./simd";
+import { madd, MR, NR, Packed, PanelRow, ROW, WORD } from "../base/simd";
 
 /** Most steps of k for which one strip and one panel share the first-level cache. */
 const KC: i32 = 512;

@@ -1,6 +1,6 @@
 // The other layers of a Transformer block, on row-major tokens [n, d] (MATH 3).
-import { erfc, sigmoid } from "./math";
-import { LANES, splat, WORD } from "./simd";
+import { erfc, sigmoid } from "../base/math";
+import { LANES, splat, WORD } from "../base/simd";
 
 /** y = gain·(x − mean)/√(var + eps) + bias for every token; in place is allowed. bias may be 0. */
 export function layerNorm(n: i32, d: i32, x: usize, gain: usize, bias: usize, eps: f64, y: usize): void {

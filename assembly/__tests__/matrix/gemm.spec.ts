@@ -1,6 +1,6 @@
-import { multiply, setEdgeTile } from "../gemm";
-import { packPanels, packStrips } from "../packing";
-import { MR, NR, ROW, WORD } from "../simd";
+import { multiply, setEdgeTile } from "../../matrix/gemm";
+import { packPanels, packStrips } from "../../matrix/packing";
+import { MR, NR, ROW, WORD } from "../../base/simd";
 
 function reals(count: i32): usize {
   return heap.alloc(<usize>count * WORD + 64);

@@ -1,5 +1,5 @@
 // An orthonormal basis of a few long columns, and their coordinates in it.
-import { ENOUGH, NEGLIGIBLE, dot, normalize, project, vector } from "./spectral";
+import { ENOUGH, NEGLIGIBLE, dot, normalize, project, vector } from "../vectors";
 
 /**
  * W = Q·R by classical Gram–Schmidt, repeated for a column that the first pass shortens much. The `count` columns of W,

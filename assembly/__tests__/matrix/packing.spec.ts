@@ -1,7 +1,7 @@
 import {
   channelPanels, channelStrips, packPanels, packStrips, tokenPanels, tokenStrips, unpackPanels,
-} from "../packing";
-import { MR, NR, ROW, WORD } from "../simd";
+} from "../../matrix/packing";
+import { MR, NR, ROW, WORD } from "../../base/simd";
 
 const REST: Real = -99;
 

@@ -1,6 +1,6 @@
 // Between row-major matrices, strips and panels (gemm.ts), and between the layouts of tokens and of channels: by blocks
 // of whole registers, and number by number at ragged edges.
-import { LANES, MR, NR, ROW, WORD } from "./simd";
+import { LANES, MR, NR, ROW, WORD } from "../base/simd";
 
 /** Rows of a source that are packed into strips together: as many as a set of the first-level cache has lines. */
 const BAND: i32 = 8;

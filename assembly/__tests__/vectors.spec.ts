@@ -1,5 +1,5 @@
-import { combine, dot, normalize } from "../spectral";
-import { WORD } from "../simd";
+import { combine, dot, normalize } from "../vectors";
+import { WORD } from "../base/simd";
 
 function vector(n: i32, seed: i32): usize {
   const at = heap.alloc(<usize>n * WORD + 64);
