@@ -18,6 +18,7 @@ function runCommand(): void {
   // Once: a second Ctrl-C ends the process at once.
   process.once("SIGINT", () => controller.abort(new Interruption("Ctrl-C", 130)));
   process.once("SIGTERM", () => controller.abort(new Interruption("SIGTERM", 143)));
+  process.once("SIGHUP", () => controller.abort(new Interruption("SIGHUP", 129)));
 
   // A reader such as head has seen enough.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -31,7 +31,7 @@ export interface Pool {
   readonly size: number;
   /** Waits for a free worker; the layer itself is not touched, only its source. */
   readonly measure: Measure;
-  /** Ends the workers, in the middle of a measurement too. */
+  /** Ends the workers, in the middle of a measurement too, and starts none from then on; what is unsettled rejects. */
   close(): void;
 }
 
@@ -90,13 +90,19 @@ export function createPool(size: number, dtype: "f32" | "f64", spawn: () => Work
   const close = () => {
     watched?.removeEventListener("abort", onAbort);
     for (const place of places) place.close();
+    for (const settle of unsettled) settle(closed());
   };
   return { size, measure, close };
+}
+
+function closed(): Error {
+  return new Error("the pool was closed before this row was measured");
 }
 
 /** Where one worker lives, and its successor if it crashes. */
 class Place {
   #worker?: WorkerLike;
+  #closed = false;
   /** Of the layer that the worker holds. */
   #spec?: LayerSource["spec"];
   #settle: (outcome: Answer | Error) => void = () => {};
@@ -108,7 +114,10 @@ class Place {
 
   async run({ x, options: { rtol, bracket, seed }, source }: Order): Promise<Answer | Error> {
     try {
-      const spec = this.#worker && this.#spec === source.spec ? undefined : compact(await source.spec());
+      const known = this.#worker !== undefined && this.#spec === source.spec;
+      const spec = known || this.#closed ? undefined : compact(await source.spec());
+      // The pool may have been closed while the weights were read: nobody would end a worker that is started now.
+      if (this.#closed) return closed();
       const worker = this.#worker ?? this.#start();
       return await new Promise((settle) => {
         this.#settle = settle;
@@ -122,9 +131,11 @@ class Place {
   }
 
   close(): void {
+    this.#closed = true;
     const worker = this.#worker;
     this.#worker = undefined;
     worker?.terminate();
+    this.#settle(closed());
   }
 
   #start(): WorkerLike {

@@ -75,6 +75,18 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
     expect(report.rows.length).toBeGreaterThan(0);
   });
 
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("stops at %s with exit code %i and a report of the rows so far", async (signal, expected) => {
+    const out = join(await temporaryFolder(), "report");
+    const { child, result } = start(`analyze tiny --layers 0 --lengths 8 --samples 5000 --out ${out}`);
+    child.stdout?.once("data", () => child.kill(signal));
+    const { code, stderr } = await result;
+    expect([code, stderr]).toEqual([expected, expect.stringContaining(`howsmooth: interrupted by ${signal}\n`)]);
+    expect(parseReport(await readFile(join(out, "report.json"), "utf8")).complete).toBe(false);
+  });
+
   it("stops at Ctrl-C while it walks through layers that are not asked for", async () => {
     const { child, result } = start("analyze random:gpt2 --layers 11 --lengths 96 --samples 100");
     const sent = await new Promise<number>((resolve) => {

@@ -6,6 +6,7 @@ import { createPool, type Job, type WorkerLike } from "../../src/cli/pool.js";
 import { serveMeasurements } from "../../src/cli/worker.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
 import { type Model, randomModel } from "../../src/models/index.js";
+import type { WalkStep } from "../../src/models/model.js";
 import { toJSON } from "../../src/report/json.js";
 
 /** A worker in this thread; what it is asked goes by `onJob` first, which may make it crash. */
@@ -37,6 +38,12 @@ async function tinyModel(dtype: "f32" | "f64" = "f32") {
   const runtime = await createRuntime({ device: "wasm", dtype });
   onTestFinished(() => runtime.dispose());
   return randomModel("gpt2", { runtime, layers: 3, width: 16, heads: 4, vocabulary: 50, context: 16 });
+}
+
+/** The model's first layer, its weights, and its input for three tokens. */
+async function firstStep(model: Model): Promise<WalkStep> {
+  for await (const step of model.walk([[1, 2, 3]], { layers: [0] })) return step;
+  throw new Error("a walk without a step");
 }
 
 const options = {
@@ -120,6 +127,43 @@ describe("a pool", () => {
     const pool = createPool(2, "f32", spawn);
     const swept = sweep(await tinyModel(), { ...options, concurrency: 8, signal: controller.signal }, pool.measure);
     await expect(swept).rejects.toThrow("enough");
+    pool.close();
+  });
+
+  it("starts no worker once it is closed, though a place waits for its layer's weights", async () => {
+    const [model, { spawn, spawned }] = [await tinyModel(), spawning()];
+    let deliver = () => {};
+    const held = new Promise<void>((resolve) => {
+      deliver = resolve;
+    });
+    const step = await firstStep(model);
+    const pool = createPool(2, "f32", spawn);
+    const rows = Array.from({ length: 5 }, () =>
+      pool.measure(step.attention, step.inputs[0], {}, { layer: 0, head: null, spec: () => held.then(step.spec) }),
+    );
+    const outcomes = Promise.allSettled(rows);
+    pool.close();
+    deliver();
+    const source = { layer: 0, head: null, spec: step.spec };
+    for (const outcome of await outcomes) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: { message: expect.stringMatching(/closed/) } });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect(pool.measure(step.attention, step.inputs[0], {}, source)).rejects.toThrow("closed");
+    expect(spawned).toEqual([]);
+  });
+
+  it("sends a layer that could not be made again, so that each of its rows fails for the same reason", async () => {
+    const sent: boolean[] = [];
+    const { spawn } = spawning(({ spec }) => sent.push(spec !== undefined));
+    const step = await firstStep(await tinyModel());
+    const pool = createPool(1, "f32", spawn);
+    const spec = async () => ({ ...(await step.spec()), heads: 3 });
+    const measure = () => pool.measure(step.attention, step.inputs[0], {}, { layer: 0, head: null, spec });
+    const reasons = [await measure().catch(String), await measure().catch(String)];
+    expect(reasons[0]).toMatch(/heads/);
+    expect(reasons[1]).toBe(reasons[0]);
+    expect(sent).toEqual([true, true]);
     pool.close();
   });
 });
