@@ -5,6 +5,7 @@ export { type RealArray, type Tensor, type TensorLike, tensor } from "./base/ten
 export { version } from "./base/version.js";
 export * from "./bounds/index.js";
 export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./device/linearization.js";
+export type { LinearOperator } from "./device/operator.js";
 export * from "./invertible/index.js";
 export type { BlockNormOptions } from "./jacobian/blockNorms.js";
 export type { LocalBounds } from "./jacobian/upperBound.js";
@@ -15,7 +16,6 @@ export type { Activation, Attention, NormSpec, Runtime, RuntimeInfo, RuntimeOpti
 export { createRuntime } from "./measure/createRuntime.js";
 export { localLipschitz } from "./measure/localLipschitz.js";
 export { type BatchOptions, type BatchProgress, localLipschitzBatch } from "./measure/localLipschitzBatch.js";
-export type { LinearOperator } from "./spectral/operator.js";
 export type {
   Reorthogonalization,
   SpectralNorm,

@@ -2,9 +2,9 @@
 // bracket, which holds with a probability.
 import type { AbortSignalLike } from "../base/platform.js";
 import { type Tensor, tensor } from "../base/tensor.js";
+import type { LinearOperator } from "../device/operator.js";
 import { apply, applyTransposed, type Matrix, rowSumNorm, transposed } from "../linalg/matrix.js";
 import { matrixNormAbove, productNormAbove } from "../linalg/matrixNorm.js";
-import type { LinearOperator } from "../spectral/operator.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 
 export interface WeightNormOptions {

@@ -28,7 +28,10 @@ export interface Basis<V extends Vector = Vector> {
   clear(): void;
 }
 
-/** The one owner of device memory: what is taken from a lease lives until the lease is disposed of, once. */
+/**
+ * The one owner of device memory: what is taken from a lease lives until the lease is disposed of, once, and until
+ * what was recorded on it has run.
+ */
 export interface Lease<V extends Vector = Vector> extends Disposable {
   /** A vector of zeros. @throws OutOfMemoryError that names `what` */
   vector(shape: readonly number[], what: string): V;
@@ -54,6 +57,8 @@ export interface Device<V extends Vector = Vector> {
   /** Runs what was recorded, and copies the scalars out. */
   results(scalars: Scalars): Promise<Float64Array>;
 
+  /** to ← 0. */
+  clear(to: V): void;
   /** to ← from, of as many numbers. */
   copy(from: V, to: V): void;
   /** to ← to + factor·from. */

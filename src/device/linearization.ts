@@ -3,7 +3,7 @@ import type { Disposable } from "../base/disposable.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { BlockNormOptions } from "../jacobian/blockNorms.js";
 import type { LocalBounds } from "../jacobian/upperBound.js";
-import type { LinearOperator } from "../spectral/operator.js";
+import type { LinearOperator } from "./operator.js";
 
 /** A map from tokens [n, dIn] to tokens [n, dOut], held on a device until disposed of. */
 export interface Layer extends Disposable {

@@ -1,10 +1,34 @@
-// An operator on a device: it records its Jacobian J, or Jᵀ, between two vectors. Attention, linear maps, norms,
-// activations and gates are operators; so are chains, residuals and sums of operators.
-import type { Disposable } from "../base/disposable.js";
-import type { Device, Vector } from "./device.js";
+// An operator on a device: it records its Jacobian J, or Jᵀ, between two vectors. Attention, linear maps, norms and
+// activations are operators; so are chains, residuals, sums and products of operators.
 
-/** The Jacobian J: R^inShape → R^outShape of a layer at one input, on the vectors of a device. */
-export interface DeviceOperator<V extends Vector = Vector> extends Disposable {
+import type { Tensor } from "../base/tensor.js";
+import type { ResolvedSpec } from "../layers/attention/spec.js";
+import type { Device, Lease, Vector } from "./device.js";
+
+/** J: R^inShape → R^outShape, known by its action. A user's own operator is handed, and must return, Float64Array tensors. */
+export interface LinearOperator {
+  readonly inShape: number[];
+  readonly outShape: number[];
+  /** J u, of outShape. */
+  jvp(u: Tensor): Promise<Tensor>;
+  /** Jᵀ v, of inShape. */
+  vjp(v: Tensor): Promise<Tensor>;
+  /** The same operator on the vectors of a device, where that is where it lives. */
+  readonly onDevice?: OnDevice;
+}
+
+/** An operator that lives on a device, for whoever works on it there. */
+export interface OnDevice {
+  readonly operator: DeviceOperator;
+  /** Keeps the operator's memory, whoever disposes of it meanwhile, until the function returned is called, once. */
+  hold(): () => void;
+}
+
+/**
+ * The Jacobian J: R^inShape → R^outShape of a layer at one input, on the vectors of a device. It lives in the lease that
+ * it was made in, and may read the vector of its input, never that of its output.
+ */
+export interface DeviceOperator<V extends Vector = Vector> {
   readonly device: Device<V>;
   readonly inShape: number[];
   readonly outShape: number[];
@@ -14,6 +38,73 @@ export interface DeviceOperator<V extends Vector = Vector> extends Disposable {
   jvp(u: V, y: V): void | Promise<void>;
   /** x ← Jᵀ y. */
   vjp(y: V, x: V): void | Promise<void>;
-  /** to ← ∇_x ⟨v, J(x) u⟩ with u and v held fixed (MATH 2.3, and its chain rule for compositions). */
+  /** to ← ∇_x ⟨v, J(x) u⟩ with u and v held fixed (MATH 2.3, and its chain rule for compositions); to is neither. */
   gradient?(u: V, v: V, to: V): void | Promise<void>;
+  /** What is known of J beyond its products. */
+  readonly structure?: Structure<V>;
+}
+
+/** What is known of an operator beyond its products; each part is missing where there is nothing to know. */
+export interface Structure<V extends Vector = Vector> {
+  /** What the leading right singular vector is likely to be made of. */
+  readonly pattern?: Pattern;
+  /** An operator of fewer dimensions with the same singular values, in a lease that the caller disposes of. */
+  core?(lease: Lease<V>): Core<V> | undefined | Promise<Core<V> | undefined>;
+  /** A lower bound of ‖A v‖/‖v‖ in f64, A = J or Jᵀ; undefined where that would take long. Of f32 devices. */
+  certifiedStretch?(v: Tensor, transposed: boolean): Promise<number | undefined>;
+  /** The attention layer and its input [n, dIn], as the device holds them. `layer` is one object a layer. */
+  readonly attention?: { readonly layer: object; read(): Promise<{ spec: ResolvedSpec; x: ArrayLike<number> }> };
+  /** Norms that are sums over the entries of J, faster than from its rows. */
+  entrySums?(): Promise<EntrySums>;
+  /** Products with blocks of J, faster than from its rows; the memory is the lease's. */
+  blockProducts?(lease: Lease<V>): Promise<BlockProducts>;
+}
+
+/** The guess p mᵀ of MATH 13.6 for the leading right singular vector. */
+export interface Pattern {
+  /** The same object for every linearization of a layer. */
+  readonly layer: object;
+  /** p: close to the leading right singular vector of the attention pattern averaged over heads, [n]. */
+  direction(): Promise<Float64Array>;
+  /** The layer at a single token, Σ_h W_V,h W_O,h, as an operator [1, dIn] → [1, dOut], to be disposed of. */
+  valueMap(): Promise<LinearOperator & { dispose(): void }>;
+}
+
+/**
+ * The operator C of J = L·C·Rᵀ, the columns of L and R being orthonormal: its singular values are J's (but for zeros),
+ * and its singular vectors are J's in the coordinates of L and R. What holds of ‖C‖ holds of ‖J‖, MATH 10.2 too, with
+ * C's smaller dimension.
+ */
+export interface Core<V extends Vector = Vector> {
+  readonly operator: DeviceOperator<V>;
+  /** Rᵀ u: of the core's inShape, for u of J's inShape. */
+  restrict(u: Tensor): Tensor;
+  /** J's singular vectors from C's: L·left and R·right. */
+  lift(pair: SingularVectors): SingularVectors;
+}
+
+export interface SingularVectors {
+  left: Tensor;
+  right: Tensor;
+}
+
+export interface EntrySums {
+  /** The largest sum of |entries| of a column, and of a row. */
+  readonly one: number;
+  readonly infinity: number;
+  readonly frobenius: number;
+}
+
+/** Products with as many blocks ∂y_i/∂x_j at a time as there are slots; [slots, dIn] and [slots, dOut], row-major. */
+export interface BlockProducts {
+  readonly slots: number;
+  readonly dIn: number;
+  readonly dOut: number;
+  readonly roundoff: number;
+  /** Blocks that are not zero, (output token, input token). */
+  readonly blocks: readonly (readonly [number, number])[];
+  assign(slot: number, block: readonly [number, number]): void;
+  /** J_ij x of each slot's block, and J_ijᵀ y. */
+  apply(x: Float64Array): Float64Array;
+  applyTransposed(y: Float64Array): Float64Array;
 }

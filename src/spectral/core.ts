@@ -1,6 +1,6 @@
 // Operators whose action takes fewer dimensions than their shapes have.
 import type { Tensor } from "../base/tensor.js";
-import type { LinearOperator } from "./operator.js";
+import type { LinearOperator } from "../device/operator.js";
 
 /**
  * The operator C of J = L·C·Rᵀ, the columns of L and R being orthonormal: its singular values are J's (but for zeros),

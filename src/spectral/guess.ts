@@ -2,7 +2,7 @@
 // (mean pattern) ⊗ (Σ_h W_V,h W_O,h), whose leading right singular vector is p mᵀ, with p the mean pattern's and m the
 // value map's on the input side. With a fresh random part added, the bracket of 10.2b holds whatever the guess is worth.
 import { type Tensor, tensor } from "../base/tensor.js";
-import type { LinearOperator } from "./operator.js";
+import type { LinearOperator } from "../device/operator.js";
 
 /** A linearization of attention that can say what its guess is made of. */
 export interface HasPattern {

@@ -1,9 +1,9 @@
 // The solvers' step body in plain TypeScript, for operators that a user brings.
 import { checkTensor, wrongKind } from "../base/check.js";
 import { sizeOf, type Tensor, tensor } from "../base/tensor.js";
+import type { LinearOperator } from "../device/operator.js";
 import { addScaled, divided, dot, norm } from "../linalg/vector.js";
 import type { KrylovSpace } from "./krylov.js";
-import type { LinearOperator } from "./operator.js";
 
 /** One of the two actions of an operator, checked at every call. */
 interface Action {

@@ -2,12 +2,12 @@
 import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../base/check.js";
 import { Random } from "../base/random.js";
 import { type RealArray, sizeOf } from "../base/tensor.js";
+import type { LinearOperator } from "../device/operator.js";
 import { norm } from "../linalg/vector.js";
 import { type BracketQuestion, lanczosFactor, powerFactor, smallestDimensionForGuess } from "./bracket.js";
 import type { Iteration } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
 import { lanczos, longestBidiagonalization } from "./lanczos.js";
-import type { LinearOperator } from "./operator.js";
 import { powerIteration } from "./power.js";
 import type { SpectralNormOptions } from "./result.js";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { tensor } from "../../src/base/tensor.js";
+import type { LinearOperator } from "../../src/device/operator.js";
 import { lanczosFactor, powerFactor } from "../../src/spectral/bracket.js";
-import type { LinearOperator } from "../../src/spectral/operator.js";
 import type { SpectralNormOptions } from "../../src/spectral/result.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { diagonal } from "./operators.js";

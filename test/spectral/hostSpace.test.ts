@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import type { LinearOperator } from "../../src/device/operator.js";
 import { dot } from "../../src/linalg/vector.js";
 import { HostKrylovSpace } from "../../src/spectral/hostSpace.js";
-import type { LinearOperator } from "../../src/spectral/operator.js";
 import { thickRestart } from "../../src/spectral/thickRestart.js";
 import { dense, diagonal, withSpectrum } from "./operators.js";
 

@@ -2,9 +2,9 @@
 
 import { Random } from "../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
+import type { LinearOperator } from "../../src/device/operator.js";
 import type { Mask } from "../../src/layers/attention/mask.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
-import type { LinearOperator } from "../../src/spectral/operator.js";
 import { referenceAttention } from "../reference/attention.js";
 
 /** diag(values), square; random starts make it as good as any operator with these singular values. */

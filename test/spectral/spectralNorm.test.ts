@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import type { LinearOperator } from "../../src/device/operator.js";
 import { HostKrylovSpace } from "../../src/spectral/hostSpace.js";
 import type { HasKrylovSpace, KrylovOptions, KrylovSpace } from "../../src/spectral/krylov.js";
-import type { LinearOperator } from "../../src/spectral/operator.js";
 import type { SpectralNorm, SpectralNormOptions, SpectralNormProgress } from "../../src/spectral/result.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { dense, diagonal, withSpectrum, zeros } from "./operators.js";

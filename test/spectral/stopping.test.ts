@@ -1,7 +1,7 @@
 // The stopping rule's promise: a true error within rtol in at least 95 % of runs, in few steps (MATH 13.3).
 import { beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
-import type { LinearOperator } from "../../src/spectral/operator.js";
+import type { LinearOperator } from "../../src/device/operator.js";
 import type { SpectralNormOptions } from "../../src/spectral/result.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { attentionJacobian, diagonal, inputKinds } from "./operators.js";

@@ -1,0 +1,44 @@
+// A layer on a device: it takes tokens to tokens, and is linearized, on vectors that stay there. Chains, residuals,
+// sums and products of such layers are such layers.
+import type { Device, Lease, Vector } from "./device.js";
+import type { DeviceOperator } from "./operator.js";
+
+/** A map from tokens [n, dIn] to tokens [n, dOut] on the vectors of a device. Its weights are freed when it is disposed of. */
+export interface DeviceLayer<V extends Vector = Vector> {
+  readonly device: Device<V>;
+  readonly dIn: number;
+  readonly dOut: number;
+  /** f(x) in a vector of the lease, which the caller may write to. */
+  forward(x: V, lease: Lease<V>): Promise<V>;
+  /** The Jacobian at x, in the lease, which must keep x too; and f(x), which the caller may write to. */
+  linearize(x: V, lease: Lease<V>): Promise<Linearized<V>>;
+  /**
+   * The same layer, whose operators take their steps together, so that they share the products with its weights: each
+   * step waits until all operators that are alive ask for one. So each must be in use, or its lease be disposed of.
+   */
+  together?(): DeviceLayer<V>;
+  dispose(): void;
+}
+
+export interface Linearized<V extends Vector = Vector> {
+  readonly operator: DeviceOperator<V>;
+  readonly output: V;
+}
+
+/** What several use, and the last of them to let go disposes of. */
+export class Shared<T extends { dispose(): void }> {
+  #users = 1;
+
+  constructor(readonly value: T) {}
+
+  /** One user more. */
+  hold(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** One user less. */
+  release(): void {
+    if (--this.#users === 0) this.value.dispose();
+  }
+}
