@@ -256,6 +256,23 @@ describe("an abort", () => {
     expect(await failureOf(source.read(file, 0, 1))).toBe(reason);
   });
 
+  it("cuts off a body that waits for the next piece, at once", async () => {
+    const controller = new AbortController();
+    const server = await serve({ [file]: large });
+    const connections: Promise<unknown>[] = [];
+    server.always(file, (asked) => {
+      connections.push(new Promise((resolve) => asked.response.once("close", resolve)));
+      whole(asked);
+    });
+    const source = new WebSource(server.url, { patience, signal: controller.signal });
+    expect(await source.read(file, 0, 10)).toEqual(large.slice(0, 10));
+    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length;
+    const waiting = timers();
+    controller.abort(reason);
+    expect(timers()).toBe(waiting - 1);
+    await Promise.all(connections);
+  });
+
   it("before the first request sends none", async () => {
     const server = await serve({ [file]: large });
     const source = new WebSource(server.url, { patience, signal: AbortSignal.abort(reason) });

@@ -25,6 +25,7 @@ export class RemoteFile {
   readonly #client: Client;
   readonly #onTransfer: OnTransfer;
   #waiting: { answer: RangeAnswer; timer: unknown } | undefined;
+  readonly #drop = () => this.#takeWaiting()?.close();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -124,7 +125,10 @@ export class RemoteFile {
   /** A body that can't be asked for by ranges goes on where the next piece begins, if that comes soon. */
   async #setAside(answer: RangeAnswer): Promise<void> {
     if (this.ranged || answer.at >= this.size) return answer.finish();
-    const timer = platform.setTimeout(() => this.#takeWaiting()?.close(), patienceOfStream);
+    const { signal } = this.#client;
+    if (signal?.aborted) return answer.close();
+    signal?.addEventListener("abort", this.#drop);
+    const timer = platform.setTimeout(this.#drop, patienceOfStream);
     this.#waiting = { answer, timer };
   }
 
@@ -132,6 +136,7 @@ export class RemoteFile {
     if (!this.#waiting) return undefined;
     const { answer, timer } = this.#waiting;
     platform.clearTimeout(timer);
+    this.#client.signal?.removeEventListener("abort", this.#drop);
     this.#waiting = undefined;
     return answer;
   }

@@ -119,6 +119,7 @@ export class WebSource implements FileSource {
   }
 
   async #fetch(file: string, remote: RemoteFile, span: readonly Request[]): Promise<void> {
+    throwIfAborted(this.#client.signal);
     const filling = span.map((request) => ({ ...request, bytes: allocate(request.end - request.start, file) }));
     await remote.fill(filling);
     const key = cacheKey(remote);
