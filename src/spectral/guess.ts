@@ -2,20 +2,20 @@
 // (mean pattern) ⊗ (Σ_h W_V,h W_O,h), whose leading right singular vector is p mᵀ, with p the mean pattern's and m the
 // value map's on the input side. With a fresh random part added, the bracket of 10.2b holds whatever the guess is worth.
 import { type Tensor, tensor } from "../base/tensor.js";
-import type { LinearOperator } from "../device/operator.js";
+import type { LinearOperator, Pattern } from "../device/operator.js";
 
-/** A linearization of attention that can say what its guess is made of. */
+/** A linearization that says so itself, not by its device operator. */
 export interface HasPattern {
-  /** Close to the leading right singular vector of the attention pattern averaged over heads, [n]. */
   patternDirection(): Promise<Float64Array>;
-  /** The layer at a single token: Σ_h W_V,h W_O,h as an operator [1, dIn] → [1, dOut], to be disposed of. */
   valueMap(): Promise<LinearOperator & { dispose(): void }>;
-  /** The same object for every linearization of a layer. */
   readonly layerIdentity: object;
 }
 
-function hasPattern(op: LinearOperator): op is LinearOperator & HasPattern {
-  return typeof (op as Partial<HasPattern>).patternDirection === "function";
+function patternOf(op: LinearOperator): Pattern | undefined {
+  if (op.onDevice) return op.onDevice.operator.structure?.pattern;
+  if (typeof (op as Partial<HasPattern>).patternDirection !== "function") return undefined;
+  const has = op as LinearOperator & HasPattern;
+  return { layer: has.layerIdentity, direction: () => has.patternDirection(), valueMap: () => has.valueMap() };
 }
 
 /** Directions m, one a layer: they depend on the weights alone. */
@@ -30,16 +30,17 @@ export async function patternGuess(
   op: LinearOperator,
   leadingRight: (op: LinearOperator) => Promise<Float64Array>,
 ): Promise<Tensor | "random"> {
-  if (!hasPattern(op) || op.inShape[0] === 1) return "random";
-  const { layerIdentity } = op;
-  let pending = valueDirections.get(layerIdentity);
+  const pattern = op.inShape[0] === 1 ? undefined : patternOf(op);
+  if (!pattern) return "random";
+  const { layer } = pattern;
+  let pending = valueDirections.get(layer);
   if (!pending) {
-    pending = valueDirection(op, leadingRight);
-    valueDirections.set(layerIdentity, pending);
-    pending.catch(() => valueDirections.delete(layerIdentity));
+    pending = valueDirection(pattern, leadingRight);
+    valueDirections.set(layer, pending);
+    pending.catch(() => valueDirections.delete(layer));
   }
   const m = await pending;
-  const p = await op.patternDirection();
+  const p = await pattern.direction();
   // In single precision: a guess need not be exact, and at long inputs it is large.
   const guess = new Float32Array(p.length * m.length);
   for (let i = 0; i < p.length; i++) for (let c = 0; c < m.length; c++) guess[i * m.length + c] = p[i] * m[c];
@@ -47,10 +48,10 @@ export async function patternGuess(
 }
 
 async function valueDirection(
-  op: HasPattern,
+  pattern: Pattern,
   leadingRight: (op: LinearOperator) => Promise<Float64Array>,
 ): Promise<Float64Array> {
-  const map = await op.valueMap();
+  const map = await pattern.valueMap();
   try {
     return await leadingRight(map);
   } finally {

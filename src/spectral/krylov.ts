@@ -50,7 +50,7 @@ export interface KrylovSpace {
   dispose(): void;
 }
 
-/** An operator whose vectors live in a device offers its own space; for the others there is HostKrylovSpace. */
+/** An operator that brings a space of its own; the others take part by their device's commands (krylovSpace.ts). */
 export interface HasKrylovSpace {
   krylov(options: KrylovOptions): Promise<KrylovSpace>;
 }

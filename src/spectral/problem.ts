@@ -54,12 +54,16 @@ export interface Problem {
   domainSize: number;
 }
 
+interface Shapes {
+  readonly inShape: number[];
+  readonly outShape: number[];
+}
+
 /** The problem, and the guess that is to be part of its start vector. */
 export function checkProblem(
-  op: LinearOperator,
+  op: Shapes,
   options: SpectralNormOptions,
 ): { problem: Problem; guess: RealArray | undefined } {
-  checkOperator(op);
   checkKeys("options", options, optionNames);
   const {
     method: name = "lanczos",
@@ -108,7 +112,8 @@ export function checkProblem(
   return { problem, guess };
 }
 
-function checkOperator(op: LinearOperator): void {
+/** @throws TypeError and RangeError where it is no linear operator */
+export function checkOperator(op: LinearOperator): void {
   if (op === null || typeof op !== "object") {
     throw wrongKind("op", "a linear operator { inShape, outShape, jvp, vjp }", op);
   }
@@ -121,7 +126,7 @@ function checkOperator(op: LinearOperator): void {
   }
 }
 
-function checkGuess(start: unknown, op: LinearOperator): RealArray {
+function checkGuess(start: unknown, op: Shapes): RealArray {
   const { data } = checkTensor("start", start, op.inShape);
   if (data.every((value) => value === 0)) {
     throw new RangeError('"start": expected a tensor that is not zero, got only zeros');

@@ -1,17 +1,16 @@
 // The largest singular value of a linear operator, with its vectors, bracketed from both sides.
 import { checkTensor, throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
-import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
 import type { LinearOperator } from "../device/operator.js";
 import { characteristicFactor } from "./bracket.js";
 import { checkCoefficient } from "./coefficient.js";
-import { type Core, hasCore } from "./core.js";
 import { patternGuess } from "./guess.js";
-import { HostKrylovSpace } from "./hostSpace.js";
+import { type Iterated, iterated } from "./iterated.js";
 import { type Estimate, settled } from "./iteration.js";
-import { hasKrylovSpace, type KrylovSpace } from "./krylov.js";
-import { checkProblem, type Problem, startVector } from "./problem.js";
+import type { KrylovSpace } from "./krylov.js";
+import { checkOperator, checkProblem, type Problem, startVector } from "./problem.js";
 import type { SpectralNorm, SpectralNormOptions } from "./result.js";
 import { basisNote, breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator } from "./status.js";
 
@@ -41,37 +40,38 @@ import { basisNote, breakdown, type Ending, finished, type Outcome, stepLimit, z
  * const { sigma, lower, upper } = await spectralNorm(op); // sigma is 0.5
  */
 export async function spectralNorm(op: LinearOperator, options: SpectralNormOptions = {}): Promise<SpectralNorm> {
+  checkOperator(op);
+  const { start, ...others } = options;
   checkProblem(op, options);
   throwIfAborted(options.signal);
-  const core = hasCore(op) ? op.core() : undefined;
+  // The caller may change the guess while this waits for anything.
+  const given = start === undefined || start === "random" ? start : copied(checkTensor("start", start, op.inShape));
+  const target = await iterated(op);
   try {
-    const { problem, space } = await begun(op, core, options);
+    const { problem, space } = await begun(op, target, { ...others, start: given });
     try {
-      const found = await solve(space, problem, core ?? op, options);
-      return core ? { ...found, ...core.lift(found) } : found;
+      const found = await solve(space, problem, target, options);
+      const { left, right } = target.core?.lift(found) ?? found;
+      return { ...found, left: shaped(left, op.outShape), right: shaped(right, op.inShape) };
     } finally {
       space.dispose();
     }
   } finally {
-    core?.dispose();
+    target.dispose();
   }
 }
 
 /** A space that has its start vector; guess and start, which are as long as a basis vector, are let go on return. */
 async function begun(
   op: LinearOperator,
-  core: Core | undefined,
-  options: SpectralNormOptions,
+  target: Iterated,
+  options: SpectralNormOptions & { start?: Tensor | "random" },
 ): Promise<{ problem: Problem; space: KrylovSpace }> {
-  const iterated = core ?? op;
   const given = options.start ?? (await patternGuess(op, leadingRight));
-  const { problem, guess } = checkProblem(iterated, { ...options, start: core ? restricted(core, op, given) : given });
-  // Made before anything else is awaited, after which the caller may change the guess.
+  const { problem, guess } = checkProblem(target, { ...options, start: restricted(target, given) });
   const start = startVector(problem, guess);
   const { transposed, storedSteps: maxSteps } = problem;
-  const space = hasKrylovSpace(iterated)
-    ? await iterated.krylov({ transposed, maxSteps })
-    : new HostKrylovSpace(iterated, transposed);
+  const space = await target.space({ transposed, maxSteps });
   try {
     await space.begin(start);
     return { problem, space };
@@ -82,10 +82,14 @@ async function begun(
 }
 
 /** The guess in the core's coordinates: what it loses there is sent to zero anyway. */
-function restricted(core: Core, op: LinearOperator, start: TensorLike | "random"): Tensor | "random" {
-  if (start === "random") return start;
-  const guess = core.restrict(checkTensor("start", start, op.inShape));
+function restricted({ core }: Iterated, start: Tensor | "random"): Tensor | "random" {
+  if (start === "random" || !core) return start;
+  const guess = core.restrict(start);
   return guess.data.some((value) => value !== 0) ? guess : "random";
+}
+
+function copied({ data, shape }: Tensor): Tensor {
+  return tensor(data.slice(), shape);
 }
 
 async function leadingRight(op: LinearOperator): Promise<Float64Array> {
@@ -97,7 +101,7 @@ async function leadingRight(op: LinearOperator): Promise<Float64Array> {
 async function solve(
   space: KrylovSpace,
   problem: Problem,
-  op: LinearOperator,
+  op: Iterated,
   { signal, onProgress }: SpectralNormOptions,
 ): Promise<SpectralNorm> {
   const { maxSteps } = problem;
@@ -169,7 +173,7 @@ function width(factor: number, roundoff: number): number {
 async function result(
   space: KrylovSpace,
   problem: Problem,
-  op: LinearOperator,
+  op: Iterated,
   estimate: Estimate,
   outcome: Outcome,
   history: number[],

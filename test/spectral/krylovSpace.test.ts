@@ -1,23 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import { HostOperator, type HostVector } from "../../src/device/host.js";
 import type { LinearOperator } from "../../src/device/operator.js";
 import { dot } from "../../src/linalg/vector.js";
-import { HostKrylovSpace } from "../../src/spectral/hostSpace.js";
+import { DeviceKrylovSpace } from "../../src/spectral/krylovSpace.js";
 import { thickRestart } from "../../src/spectral/thickRestart.js";
 import { dense, diagonal, withSpectrum } from "./operators.js";
+
+type Space = DeviceKrylovSpace<HostVector>;
 
 const matrix = withSpectrum([3, 2.9, 2, 1, 0.5, 0.1], 9, 12);
 const operator = dense(matrix, [3, 4], [9]);
 
-async function begun(op: LinearOperator, transposed = false, seed = 1): Promise<HostKrylovSpace> {
-  const space = new HostKrylovSpace(op, transposed);
+async function begun(op: LinearOperator, transposed = false, seed = 1): Promise<Space> {
+  const space = new DeviceKrylovSpace(new HostOperator(op), { transposed, maxSteps: 100 });
   await space.begin(new Random(seed).fillGaussian(new Float64Array(space.domainSize)));
   return space;
 }
 
 /** The first `size` vectors of the domain and what the operator makes of them. */
-async function basis(space: HostKrylovSpace, size: number): Promise<{ vector: Float64Array; image: Float64Array }[]> {
+async function basis(space: Space, size: number): Promise<{ vector: Float64Array; image: Float64Array }[]> {
   const vectors: { vector: Float64Array; image: Float64Array }[] = [];
   for (let i = 0; i < size; i++) {
     const unit = new Float64Array(size);
@@ -41,7 +44,7 @@ const projections = {
 };
 
 async function expectProjection(
-  space: HostKrylovSpace,
+  space: Space,
   { diagonal, offDiagonal }: { diagonal: number[]; offDiagonal: number[] },
   tolerance: number,
 ): Promise<void> {
@@ -55,7 +58,7 @@ async function expectProjection(
   }
 }
 
-describe.each(["bidiagonalize", "tridiagonalize"] as const)("HostKrylovSpace.%s", (kind) => {
+describe.each(["bidiagonalize", "tridiagonalize"] as const)("the Krylov space.%s", (kind) => {
   it.each([false, true])("is Lanczos on AᵀA with an orthonormal basis, transposed: %s", async (transposed) => {
     const space = await begun(operator, transposed);
     const steps = [];
@@ -72,7 +75,7 @@ describe.each(["bidiagonalize", "tridiagonalize"] as const)("HostKrylovSpace.%s"
   });
 });
 
-describe("HostKrylovSpace.restart", () => {
+describe("the Krylov space.restart", () => {
   it("leaves a shorter basis from which Lanczos goes on", async () => {
     const op = diagonal(Array.from({ length: 80 }, (_, i) => 2 / (1 + i / 9)));
     const space = await begun(op);
@@ -95,7 +98,7 @@ describe("HostKrylovSpace.restart", () => {
   });
 });
 
-describe("HostKrylovSpace.bidiagonalize", () => {
+describe("the Krylov space.bidiagonalize", () => {
   it("returns zero, and the zero vector, where nothing but rounding is left", async () => {
     const space = await begun(dense(withSpectrum([2, 1], 6, 6)));
     await space.bidiagonalize(0);
@@ -110,7 +113,46 @@ describe("HostKrylovSpace.bidiagonalize", () => {
   });
 });
 
-describe("HostKrylovSpace.iterate", () => {
+describe("the Krylov space.extend", () => {
+  const random = new Random(8);
+  const fresh = () => random.fillGaussian(new Float64Array(12), 7);
+
+  it("goes on from a fresh direction once the space has closed, orthogonal to all that went before", async () => {
+    // Its Krylov space has three dimensions, in two of which the operator is not zero.
+    const space = await begun(dense(withSpectrum([2, 1], 12, 12)));
+    const steps = [];
+    for (let k = 0; k < 3; k++) steps.push(await space.bidiagonalize(k));
+    expect(steps[2].alpha).toBe(0);
+    const left = await space.extend(3, fresh(), true);
+    expect(left).toBeGreaterThan(0.1);
+    expect(left).toBeLessThan(1);
+    steps.push(await space.bidiagonalize(3));
+    expect(steps[3].alpha).toBeLessThan(1e-14);
+    await expectProjection(space, projections.bidiagonalize(steps), 1e-13);
+  });
+
+  it("finds what the start vector missed", async () => {
+    const op = diagonal([5, 4, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1]);
+    const space = new DeviceKrylovSpace(new HostOperator(op), { transposed: false, maxSteps: 20 });
+    await space.begin(Float64Array.from({ length: 12 }, (_, i) => (i === 2 || i === 3 ? 1 : 0)));
+    const steps = [await space.bidiagonalize(0), await space.bidiagonalize(1)];
+    expect(steps[1].beta).toBeLessThan(1e-14);
+    await space.extend(2, fresh(), false);
+    for (let k = 2; k < 5; k++) steps.push(await space.bidiagonalize(k));
+    steps[1].beta = 0;
+    await expectProjection(space, projections.bidiagonalize(steps), 1e-13);
+    const { stretch } = await space.ritzPair(Float64Array.of(0, 0, 1));
+    expect(stretch).toBeGreaterThan(1);
+  });
+
+  it("returns zero where the basis spans the whole space", async () => {
+    const space = await begun(diagonal([3, 2, 1]));
+    for (let k = 0; k < 3; k++) await space.bidiagonalize(k);
+    expect(await space.extend(3, Float64Array.of(1, 2, 3), false)).toBe(0);
+  });
+});
+
+describe("the Krylov space.iterate", () => {
   it("is power iteration: norms, residual, and the pair that each step is about", async () => {
     const space = await begun(operator);
     for (let step = 0; step < 6; step++) {
@@ -127,7 +169,7 @@ describe("HostKrylovSpace.iterate", () => {
   });
 });
 
-describe("HostKrylovSpace and what an operator returns", () => {
+describe("the Krylov space and what an operator returns", () => {
   const zeroFor = (shape: number[]) => async () => tensor(new Float64Array(shape.reduce((a, b) => a * b)), shape);
   const good = { inShape: [2, 3], outShape: [4], jvp: zeroFor([4]), vjp: zeroFor([2, 3]) };
   const returning = (jvp: unknown): LinearOperator => ({ ...good, jvp: async () => jvp as Tensor });

@@ -1,0 +1,56 @@
+// What the solvers iterate: a linear operator on its own device, or its core, which is smaller; on the host for a user's.
+import type { Tensor } from "../base/tensor.js";
+import { HostOperator } from "../device/host.js";
+import type { LinearOperator, OnDevice, SingularVectors } from "../device/operator.js";
+import { hasCore } from "./core.js";
+import { hasKrylovSpace, type KrylovOptions, type KrylovSpace } from "./krylov.js";
+import { DeviceKrylovSpace } from "./krylovSpace.js";
+
+/** To be disposed of, after its space. */
+export interface Iterated {
+  readonly inShape: number[];
+  readonly outShape: number[];
+  space(options: KrylovOptions): Promise<KrylovSpace>;
+  /** Where a core is iterated: an input vector in its coordinates, and its singular vectors in the operator's. */
+  readonly core?: { restrict(u: Tensor): Tensor; lift(pair: SingularVectors): SingularVectors };
+  dispose(): void;
+}
+
+export async function iterated(op: LinearOperator): Promise<Iterated> {
+  if (op.onDevice) return onDevice(op.onDevice);
+  const core = hasCore(op) ? op.core() : undefined;
+  const { inShape, outShape } = core ?? op;
+  return {
+    inShape,
+    outShape,
+    async space(options) {
+      const own = core ?? op;
+      return hasKrylovSpace(own) ? own.krylov(options) : new DeviceKrylovSpace(new HostOperator(own), options);
+    },
+    core,
+    dispose: () => core?.dispose(),
+  };
+}
+
+async function onDevice({ operator, hold }: OnDevice): Promise<Iterated> {
+  const release = hold();
+  const lease = operator.device.lease();
+  const dispose = () => {
+    lease.dispose();
+    release();
+  };
+  try {
+    const core = await operator.structure?.core?.(lease);
+    const { inShape, outShape } = core?.operator ?? operator;
+    return {
+      inShape,
+      outShape,
+      space: async (options) => new DeviceKrylovSpace(core?.operator ?? operator, options),
+      core,
+      dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
