@@ -2,13 +2,15 @@
 // (src/device/wasm/layout.ts mirrors their fields).
 export { multiply, setEdgeTile } from "./matrix/gemm";
 export { packPanels, packStrips, unpackPanels } from "./matrix/packing";
-export { addBias, attend, probabilitiesOf } from "./attention";
-export { sumPatterns, sumTransposedPatterns } from "./pattern";
-export { dense, jvp, vjp } from "./jacobian";
+export { addBias } from "./attention/channels";
+export { attend } from "./attention/forward";
+export { probabilitiesOf } from "./attention/probabilities";
+export { sumPatterns, sumTransposedPatterns } from "./attention/pattern";
+export { dense, jvp, vjp } from "./attention/jacobian";
 export { factorize } from "./matrix/factor";
-export { gradient } from "./gradient";
-export { sumBlocks } from "./blocks";
-export { bidiagonalizeAll } from "./lockstep";
+export { gradient } from "./attention/gradient";
+export { sumBlocks } from "./attention/entries";
+export { bidiagonalizeAll } from "./attention/lockstep";
 export { bidiagonalize, powerStep, tridiagonalize } from "./spectral";
 export { combine, dot, normalize, reflect } from "./vectors";
 export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers/forward";

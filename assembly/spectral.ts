@@ -1,7 +1,7 @@
 // The step body of the spectral solvers (MATH 10) for attention: vectors stay in memory between steps (vectors.ts).
-import { copyOf, Primal } from "./attention";
 import { barrier } from "./base/team";
-import { jvp, vjp } from "./jacobian";
+import { jvp, vjp } from "./attention/jacobian";
+import { copyOf, Primal } from "./attention/primal";
 import { distance, normalize, orthonormalize, vector } from "./vectors";
 
 /** A Krylov space of A = J, or of A = Jᵀ with `transposed`. Tables of pointers grow with the steps. */

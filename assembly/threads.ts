@@ -1,6 +1,7 @@
 // The kernels of a team (team.ts): those of index.ts, and the ones among them that its members do together.
-import { attend, copyOf, Primal } from "./attention";
-import { jvp, vjp } from "./jacobian";
+import { attend } from "./attention/forward";
+import { jvp, vjp } from "./attention/jacobian";
+import { copyOf, Primal } from "./attention/primal";
 import { bidiagonalize, Krylov, powerStep } from "./spectral";
 import { answer, call, part } from "./base/team";
 import { combine } from "./vectors";

@@ -1,4 +1,4 @@
-// How the kernels lay things out in memory: tiles, panels of tokens, and their structures (assembly/attention.ts).
+// How the kernels lay things out in memory: tiles, panels of tokens, and their structures (assembly/attention).
 import type { RealArray } from "../../base/tensor.js";
 import type { Heap } from "./heap.js";
 

@@ -4,7 +4,7 @@ import { GRADIENT, MR, PRIMAL, ROW, structSize, writePanels, writeStruct } from 
 import type { Tiling } from "./tiles.js";
 import type { LayerSizes } from "./weights.js";
 
-/** How long the kernels' rows are that meet the tangents of keys, and the rows of their gradients (assembly/attention.ts). */
+/** How long the kernels' rows are that meet the tangents of keys, and the rows of their gradients (assembly/attention/score.ts). */
 function keyRows({ kind, dHead }: LayerSizes): { tangentRows: number; keyColumns: number } {
   return kind === "l2"
     ? { tangentRows: 2 * dHead + 1, keyColumns: dHead + 2 }

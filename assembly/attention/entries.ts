@@ -1,6 +1,6 @@
 // Sums over the entries of the Jacobian's blocks, which are made a register tile at a time and never stored (MATH 2.4, 2.5):
 // block (i, j) is Σ_h P_ij,h M_h + Σ_h a_ij,h b_ij,hᵀ, [dIn × dOut], and on the diagonal a matrix T_i more.
-import { laneSum, madd, MR, NR, ROW, splat, WORD } from "./base/simd";
+import { laneSum, madd, MR, NR, ROW, splat, WORD } from "../base/simd";
 
 /** One token i against `keys` tokens. Rows are padded to MR, columns to NR, with zeros. */
 @unmanaged export class BlockRow {

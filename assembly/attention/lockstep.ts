@@ -1,11 +1,12 @@
 // One step of each of several Krylov spaces over one layer: the products with the weights, which few tokens alone
 // would have to wait for, are one product for all of them. Every number is the same as in `bidiagonalize`.
-import { Layer, rotate } from "./attention";
-import { multiply } from "./matrix/gemm";
+import { NR, ROW, WORD } from "../base/simd";
+import { multiply } from "../matrix/gemm";
+import { Krylov } from "../spectral";
+import { orthonormalize, vector } from "../vectors";
+import { rotate } from "./channels";
 import { headGradients, headTangents } from "./jacobian";
-import { NR, ROW, WORD } from "./base/simd";
-import { Krylov } from "./spectral";
-import { orthonormalize, vector } from "./vectors";
+import { Layer } from "./layer";
 
 /** Spaces that agree in their layer and in `transposed`. */
 @unmanaged export class Lockstep {

@@ -1,7 +1,7 @@
-// The masked softmax down the columns of a panel of scores, [key][NR queries] (MATH 1).
-import { Primal, RULED_OUT, tileAt, WHOLE } from "./attention";
-import { exp } from "./base/math";
-import { LANES, MR, NR, ROW, splat } from "./base/simd";
+// The masked softmax down the columns of a panel of scores, [key][NR queries], and its derivatives (MATH 1, 2).
+import { exp } from "../base/math";
+import { LANES, MR, NR, ROW, splat } from "../base/simd";
+import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, RULED_OUT, tileAt, WHOLE } from "./primal";
 
 /** Masks and normalises the scores of one panel in place; returns the largest |score| that was attended to. */
 export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): f64 {
@@ -115,4 +115,85 @@ function allowedLanes(s: Primal, query: i32, j: i32): v128 {
     if (query + 1 < n && load<u8>(at + <usize>(query + 1) * n)) lanes = i64x2.replace_lane(lanes, 1, -1);
   }
   return lanes;
+}
+
+/** E ← P∘(E − Σ P∘E) down each column: the derivative of the softmax, which is its own adjoint. */
+export function softmaxTangent(s: Primal, group: i32, p: usize, e: usize): void {
+  const s0 = firstStrip(s, group), s1 = endStrip(s, group);
+  const stride = groupStride(s, group);
+  for (let panel = group * s.groupPanels; panel < groupEndPanel(s, group); panel++) {
+    let sum0 = splat(0), sum1 = sum0;
+    for (let strip = s0; strip < s1; strip++) {
+      if (tileAt(s, panel, strip) == RULED_OUT) continue;
+      let part0 = splat(0), part1 = part0;
+      const row = <usize>((strip - s0) * MR) * ROW;
+      for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+        part0 = v128.add<Real>(part0, v128.mul<Real>(v128.load(p + at), v128.load(e + at)));
+        part1 = v128.add<Real>(part1, v128.mul<Real>(v128.load(p + at, 16), v128.load(e + at, 16)));
+      }
+      sum0 = v128.add<Real>(sum0, part0);
+      sum1 = v128.add<Real>(sum1, part1);
+    }
+    for (let strip = s0; strip < s1; strip++) {
+      const row = <usize>((strip - s0) * MR) * ROW;
+      if (tileAt(s, panel, strip) == RULED_OUT) continue;
+      for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+        v128.store(e + at, v128.mul<Real>(v128.load(p + at), v128.sub<Real>(v128.load(e + at), sum0)));
+        v128.store(e + at, v128.mul<Real>(v128.load(p + at, 16), v128.sub<Real>(v128.load(e + at, 16), sum1)), 16);
+      }
+    }
+    p += stride;
+    e += stride;
+  }
+}
+
+/**
+ * Down each column, with r = Σ P∘E, a = Σ P∘M and B = (E − r)∘(M − a) + N:
+ * E ← P∘(E − r), M ← P∘(M − a), N ← P∘(B − Σ P∘B).
+ */
+export function softmaxSecond(s: Primal, group: i32, p: usize, e: usize, m: usize, n: usize): void {
+  const stride = groupStride(s, group);
+  for (let panel = group * s.groupPanels; panel < groupEndPanel(s, group); panel++) {
+    softmaxSecondHalf(s, group, panel, p, e, m, n);
+    softmaxSecondHalf(s, group, panel, p + 16, e + 16, m + 16, n + 16);
+    p += stride;
+    e += stride;
+    m += stride;
+    n += stride;
+  }
+}
+
+/** One register's columns of a panel. */
+function softmaxSecondHalf(s: Primal, group: i32, panel: i32, p: usize, e: usize, m: usize, n: usize): void {
+  const s0 = firstStrip(s, group), s1 = endStrip(s, group);
+  let r = splat(0), a = r, b = r;
+  for (let strip = s0; strip < s1; strip++) {
+    if (tileAt(s, panel, strip) == RULED_OUT) continue;
+    const row = <usize>((strip - s0) * MR) * ROW;
+    for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+      const weight = v128.load(p + at);
+      r = v128.add<Real>(r, v128.mul<Real>(weight, v128.load(e + at)));
+      a = v128.add<Real>(a, v128.mul<Real>(weight, v128.load(m + at)));
+    }
+  }
+  for (let strip = s0; strip < s1; strip++) {
+    if (tileAt(s, panel, strip) == RULED_OUT) continue;
+    const row = <usize>((strip - s0) * MR) * ROW;
+    for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+      const weight = v128.load(p + at);
+      const inner = v128.sub<Real>(v128.load(e + at), r), outer = v128.sub<Real>(v128.load(m + at), a);
+      const both = v128.add<Real>(v128.mul<Real>(inner, outer), v128.load(n + at));
+      b = v128.add<Real>(b, v128.mul<Real>(weight, both));
+      v128.store(e + at, v128.mul<Real>(weight, inner));
+      v128.store(m + at, v128.mul<Real>(weight, outer));
+      v128.store(n + at, both);
+    }
+  }
+  for (let strip = s0; strip < s1; strip++) {
+    if (tileAt(s, panel, strip) == RULED_OUT) continue;
+    const row = <usize>((strip - s0) * MR) * ROW;
+    for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
+      v128.store(n + at, v128.mul<Real>(v128.load(p + at), v128.sub<Real>(v128.load(n + at), b)));
+    }
+  }
 }

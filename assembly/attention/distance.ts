@@ -1,17 +1,15 @@
 // What L2 attention does otherwise (Kim et al. 2021; MATH 1, 2): scores −scale·|q − k|², and their derivatives
 // E = 2·scale·(dQ Kᵀ + Q dKᵀ − 1·⟨k, dk⟩ᵀ), up to a constant a query. Queries and keys are not scaled; the derivatives are.
-import {
-  endStrip, firstStrip, groupEndPanel, groupStride, keyChannel, keyStripsOf, kvHeadOf, Layer, Primal, queryChannel,
-  RULED_OUT, tangentRows, tileAt,
-} from "./attention";
-import { madd, MR, NR, ROW, splat, WORD } from "./base/simd";
-import { shareEnd, shareStart } from "./base/team";
+import { madd, MR, NR, ROW, splat, WORD } from "../base/simd";
+import { shareEnd, shareStart } from "../base/team";
+import { keyChannel, kvHeadOf, Layer, queryChannel } from "./layer";
+import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, RULED_OUT, tileAt } from "./primal";
 
 /**
  * Subtracts each group's mean key from its keys and from the queries that meet them: no score changes, and inner
  * products with keys far from the origin do not cancel in the derivatives (MATH 2.6).
  */
-export function centre(s: Primal): void {
+export function centreOnKeys(s: Primal): void {
   const l = s.layer;
   const panelBytes = <usize>l.channels * ROW;
   for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
@@ -38,7 +36,7 @@ function subtractRow(panels: i32, at: usize, panelBytes: usize, x: v128): void {
 }
 
 /** The scores of a group, dst[panel][key][NR], from differences: the squares' expansion would cancel (MATH 2.6). */
-export function distanceTiles(s: Primal, group: i32, keys: usize, queries: usize, dst: usize): void {
+export function distanceTiles(s: Primal, group: i32, keys: usize, keyRows: i32, queries: usize, dst: usize): void {
   const l = s.layer;
   const s0 = firstStrip(s, group), s1 = endStrip(s, group);
   const stride = groupStride(s, group);
@@ -47,7 +45,7 @@ export function distanceTiles(s: Primal, group: i32, keys: usize, queries: usize
     for (let strip = s0; strip < s1; strip++) {
       if (tileAt(s, panel, strip) == RULED_OUT) continue;
       for (let r = 0; r < MR; r++) {
-        let k = keys + <usize>(strip * tangentRows(l) * MR + r) * WORD;
+        let k = keys + <usize>(strip * keyRows * MR + r) * WORD;
         let q = queries;
         let sum0 = splat(0), sum1 = sum0;
         for (let c = 0; c < l.dHead; c++) {
@@ -69,8 +67,8 @@ export function distanceTiles(s: Primal, group: i32, keys: usize, queries: usize
 }
 
 /** The last row of each strip of keys: ⟨k, dk⟩. */
-export function keyProducts(s: Primal, keys: usize): void {
-  const rows = tangentRows(s.layer), d = s.layer.dHead;
+export function keyProducts(s: Primal, keys: usize, rows: i32): void {
+  const d = s.layer.dHead;
   for (let strip = 0; strip < s.strips; strip++) {
     for (let r = 0; r < MR; r++) {
       let at = keys + <usize>(strip * rows * MR + r) * WORD;
@@ -121,11 +119,12 @@ export function finishQueryGradients(s: Primal, group: i32, gQ: usize): void {
  * gK ← 2·scale·(gK − diag(t) K), rows of keys of `rowBytes`, with the totals t over queries in their column dHead; with
  * `tangents` less diag(t′) dK too, t′ in the column after it.
  */
-export function finishKeyGradients(s: Primal, kv: i32, gK: usize, rowBytes: usize, tangents: bool): void {
+export function finishKeyGradients(
+  s: Primal, keys: usize, rows: i32, gK: usize, rowBytes: usize, tangents: bool,
+): void {
   const l = s.layer;
-  const d = l.dHead, rows = tangentRows(l);
+  const d = l.dHead;
   const slope = 2 * l.scale;
-  const keys = keyStripsOf(s, kv);
   for (let j = 0; j < s.n; j++) {
     let key = keys + <usize>((j / MR) * rows * MR + (j % MR)) * WORD;
     const row = gK + <usize>j * rowBytes;

@@ -1,6 +1,7 @@
 // Products with the attention pattern averaged over heads, for a first guess at the leading singular vector (MATH 13.6).
-import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, probabilitiesOf, RULED_OUT, tileAt } from "./attention";
-import { laneSum, MR, NR, ROW, WORD } from "./base/simd";
+import { laneSum, MR, NR, ROW, WORD } from "../base/simd";
+import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, RULED_OUT, tileAt } from "./primal";
+import { probabilitiesOf } from "./probabilities";
 
 /** out[query] = Σ_heads Σ_keys P[query, key]·v[key]: a multiple of the mean, which is all that a direction needs. */
 export function sumPatterns(s: Primal, v: usize, out: usize): void {

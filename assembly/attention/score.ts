@@ -1,0 +1,61 @@
+// What happens between projections and scores, forward and in every derivative: inner products or distances. This is the
+// one place that asks for a layer's kind; a question is put once for a group of queries or a head, never for an entry.
+import { Layer, L2 } from "./layer";
+import {
+  centreOnKeys, distanceTiles, finishKeyGradients as finishKeys, finishQueryGradients as finishQueries, keyProducts,
+  markQueries, queryTangents,
+} from "./distance";
+import { innerTiles, pairQueries } from "./dot";
+import { Primal } from "./primal";
+
+/** Inner length of the product that makes tangents of scores: keys, their tangents, and for distances a row of ⟨k, dk⟩. */
+// @ts-ignore: decorator
+@inline
+export function tangentRows(l: Layer): i32 {
+  return l.kind == L2 ? 2 * l.dHead + 1 : 2 * l.dHead;
+}
+
+/** Columns of a product over queries that makes a gradient of keys: for distances two more, for sums over queries. */
+// @ts-ignore: decorator
+@inline
+export function keyColumns(l: Layer): i32 {
+  return l.kind == L2 ? l.dHead + 2 : l.dHead;
+}
+
+/** Moves queries and keys by what no score depends on. */
+export function centreScores(s: Primal): void {
+  if (s.layer.kind == L2) centreOnKeys(s);
+}
+
+/** The scores of a group, dst[panel][key][NR], from strips of keys and the panels of a head's queries. */
+export function makeScores(s: Primal, group: i32, keys: usize, queries: usize, dst: usize): void {
+  const l = s.layer;
+  if (l.kind == L2) distanceTiles(s, group, keys, tangentRows(l), queries, dst);
+  else innerTiles(s, group, keys, tangentRows(l), queries, dst);
+}
+
+/** What a product with tangents of scores reads beside keys and their tangents, in strips of `tangentRows`. */
+export function completeKeyTangents(s: Primal, keys: usize): void {
+  if (s.layer.kind == L2) keyProducts(s, keys, tangentRows(s.layer));
+}
+
+/** One panel that meets strips of `tangentRows`, from one of a head's query tangents and one of its queries. */
+export function pairQueryTangents(l: Layer, dq: usize, q: usize, to: usize): void {
+  if (l.kind == L2) queryTangents(l, dq, q, to);
+  else pairQueries(l, dq, q, to);
+}
+
+/** What rows of queries, or with `tangents` of their tangents, have in the columns past the dHead of their own. */
+export function completeQueryRows(s: Primal, rows: usize, tangents: bool): void {
+  if (s.layer.kind == L2) markQueries(s, rows, s.layer.dHead + (tangents ? 1 : 0));
+}
+
+/** The gradient of a group's queries from Σ over keys of score gradients times keys, in place. */
+export function finishQueryGradients(s: Primal, group: i32, gQ: usize): void {
+  if (s.layer.kind == L2) finishQueries(s, group, gQ);
+}
+
+/** The gradient of keys from Σ over queries of score gradients times query rows, in place; rows are `rowBytes` long. */
+export function finishKeyGradients(s: Primal, keys: usize, gK: usize, rowBytes: usize, tangents: bool): void {
+  if (s.layer.kind == L2) finishKeys(s, keys, tangentRows(s.layer), gK, rowBytes, tangents);
+}
