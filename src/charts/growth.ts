@@ -1,6 +1,6 @@
 // Sigma against the number of tokens: one panel per layer, on axes that all of them share.
 import { groupBy, groupByPart, isMeasured, type LayerFit, type MeasuredRow, type Report } from "../analysis/report.js";
-import { formatShort } from "../report/numbers.js";
+import { formatShort } from "../base/numbers.js";
 import { type Chart, chartWidth, group } from "./chart.js";
 import { legend, radiusBins } from "./legend.js";
 import { logDomain, logScale, roundTicks, ticksAt } from "./logAxis.js";

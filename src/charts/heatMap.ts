@@ -1,6 +1,6 @@
 // A heat map: numbers in a grid, their size in colour on a logarithmic scale.
 
-import { formatNumber, formatShort } from "../report/numbers.js";
+import { formatNumber, formatShort } from "../base/numbers.js";
 import { chartWidth, text } from "./chart.js";
 import { element, escapeText } from "./markup.js";
 import { heatSteps } from "./theme.js";

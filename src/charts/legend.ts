@@ -1,6 +1,6 @@
 // The key of the growth chart: token radius in colour, and what whisker, line and band stand for.
 import type { MeasuredRow } from "../analysis/report.js";
-import { formatShort } from "../report/numbers.js";
+import { formatShort } from "../base/numbers.js";
 import { group, text } from "./chart.js";
 import { element } from "./markup.js";
 import { radiusSteps } from "./theme.js";

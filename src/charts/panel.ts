@@ -2,7 +2,7 @@
 import type { ScaleLogarithmic } from "d3-scale";
 import { area, line } from "d3-shape";
 import { groupBy, type LayerFit, type MeasuredRow } from "../analysis/report.js";
-import { formatBracket, formatFixed, formatNumber, formatShort, formatTick } from "../report/numbers.js";
+import { formatBracket, formatFixed, formatNumber, formatShort, formatTick } from "../base/numbers.js";
 import { richText, text } from "./chart.js";
 import type { RadiusBins } from "./legend.js";
 import { element, escapeText, hundredths } from "./markup.js";

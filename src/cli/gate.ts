@@ -1,7 +1,7 @@
 // The gate of `howsmooth analyze`: what breaks a limit, said in one line each, and the exit code.
 import { rowsAbove, rowsGrown } from "../analysis/gate.js";
 import { isMeasured, placeOf, type Report } from "../analysis/report.js";
-import { formatNumber } from "../report/numbers.js";
+import { formatNumber } from "../base/numbers.js";
 import type { AnalyzeSettings } from "./analyzeSettings.js";
 import { exitCode, type IO } from "./io.js";
 

@@ -1,11 +1,11 @@
 // bound-gap: how far above sigma each upper bound lies, on layers like those of a random GPT-2 (MATH 8.4).
 
 import { throwIfAborted } from "../base/check.js";
+import { formatShort } from "../base/numbers.js";
 import { deriveSeed } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import { bounds } from "../bounds/index.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import { formatShort } from "../report/numbers.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 import { normalizedTokens, randomLayer } from "./randomLayer.js";

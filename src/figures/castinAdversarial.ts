@@ -1,6 +1,7 @@
 // castin-adversarial: inputs at which sigma grows like √n (Castin, Ablin and Peyré 2024, experiments; MATH 11.2, 11.3).
 import { twoPoint } from "../adversarial/twoPoint.js";
 import { throwIfAborted } from "../base/check.js";
+import { formatFixed, formatShort } from "../base/numbers.js";
 import { deriveSeed } from "../base/random.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { bounds } from "../bounds/index.js";
@@ -8,7 +9,6 @@ import type { AttentionSpec } from "../layers/attention/spec.js";
 import { identity } from "../linalg/matrix.js";
 import type { Runtime } from "../measure/createRuntime.js";
 import { localLipschitz } from "../measure/localLipschitz.js";
-import { formatFixed, formatShort } from "../report/numbers.js";
 import type { Curve } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, sameDigits, withinSpread } from "./figure.js";
 import { randomLayer } from "./randomLayer.js";

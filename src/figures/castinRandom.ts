@@ -1,8 +1,8 @@
 // castin-random: growth with n of randomly initialised attention (Castin, Ablin and Peyré 2024, experiments; MATH 11.1).
 import { throwIfAborted } from "../base/check.js";
+import { formatFixed } from "../base/numbers.js";
 import { deriveSeed } from "../base/random.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import { formatFixed } from "../report/numbers.js";
 import type { CurvePanel } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 import { normalizedTokens, randomLayer } from "./randomLayer.js";

@@ -1,8 +1,8 @@
 // castin-text: growth with n of a model's attention on a text (Castin, Ablin and Peyré 2024, experiments; MATH 13.1).
 import { cutWindows } from "../analysis/windows.js";
 import { throwIfAborted } from "../base/check.js";
+import { formatFixed } from "../base/numbers.js";
 import type { Model } from "../models/model.js";
-import { formatFixed } from "../report/numbers.js";
 import type { Figure, FigureSettings } from "./figure.js";
 import { exponentOf, meanCurve } from "./statistics.js";
 import { otherName, sigmaName, type TwoCurves, twoCurves, whatTheCodeComputes } from "./twoCurves.js";

@@ -2,11 +2,11 @@
 // MATH 9.4, 11.4).
 import { ascend } from "../adversarial/ascend.js";
 import { throwIfAborted } from "../base/check.js";
+import { formatShort } from "../base/numbers.js";
 import { tensor } from "../base/tensor.js";
 import { l2Tightness } from "../bounds/l2Tightness.js";
 import { inversePhi } from "../linalg/lambertW.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import { formatShort } from "../report/numbers.js";
 import { type Comparison, type Figure, type FigureSettings, sameDigits } from "./figure.js";
 
 interface Row {

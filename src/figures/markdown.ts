@@ -1,5 +1,5 @@
 // A figure in words: its paragraphs, what was compared, and its tables, as Markdown.
-import { formatNumber, formatShort } from "../report/numbers.js";
+import { formatNumber, formatShort } from "../base/numbers.js";
 import type { Comparison, Figure } from "./figure.js";
 
 export function figureMarkdown({ name, title, paragraphs, comparisons, tables, settings }: Figure): string {

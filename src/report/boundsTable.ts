@@ -1,6 +1,6 @@
 // The table of `howsmooth bounds`.
 import type { BoundsRow } from "../analysis/boundsOfModel.js";
-import { formatBracket, formatNumber, formatShort } from "./numbers.js";
+import { formatBracket, formatNumber, formatShort } from "../base/numbers.js";
 
 const columns = [
   ["layer", 5],

@@ -1,7 +1,7 @@
 // Two reports side by side, as aligned text.
 import type { ComparedGroup, Comparison } from "../analysis/compare.js";
 import { type MeasuredRow, partOf, placeOf } from "../analysis/report.js";
-import { formatNumber } from "./numbers.js";
+import { formatNumber } from "../base/numbers.js";
 
 const columns = ["layer", "head", "n", "rows", "sigma a", "sigma b", "b / a"];
 const widths = [5, 4, 5, 4, 10, 10, 8];

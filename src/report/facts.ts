@@ -1,6 +1,6 @@
 // What a report says about itself in words: what was measured, on what, by what, and how to read it.
 import { isMeasured, type MeasuredRow, type Provenance, plannedRows, type Report } from "../analysis/report.js";
-import { formatBracket, formatNumber } from "./numbers.js";
+import { formatBracket, formatNumber } from "../base/numbers.js";
 
 /** The name of a model for a heading: the last part of a path, or all of any other source. */
 export function modelName({ model }: Provenance): string {

@@ -1,10 +1,10 @@
 // report.html: a page that can be sent to somebody, complete in one file.
 import { isMeasured, partOf, placeOf, type Report, type Row } from "../analysis/report.js";
+import { formatBracket, formatFixed, formatNumber } from "../base/numbers.js";
 import { type Chart, renderChart } from "../charts/chart.js";
 import { charts } from "../charts/index.js";
 import { element, escapeText } from "../charts/markup.js";
 import { extentOf, largestRow, meaningOf, modelName, provenanceOf, warningsOf } from "./facts.js";
-import { formatBracket, formatFixed, formatNumber } from "./numbers.js";
 import { pageStyle } from "./pageStyle.js";
 
 /** Tables longer than a screenful are folded. */

@@ -10,7 +10,7 @@ import {
   type Report,
   type Row,
 } from "../analysis/report.js";
-import { formatBracket, formatNumber } from "./numbers.js";
+import { formatBracket, formatNumber } from "../base/numbers.js";
 
 interface Column {
   title: string;

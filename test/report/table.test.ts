@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assembleReport } from "../../src/analysis/report.js";
-import { formatBracket, formatNumber } from "../../src/report/numbers.js";
+import { formatBracket, formatNumber } from "../../src/base/numbers.js";
 import { formatHeader, formatRow, formatSummary, toTable } from "../../src/report/table.js";
 import { failed, measured, sample } from "./sample.js";
 
