@@ -12,6 +12,7 @@ import {
   type Row,
 } from "../analysis/report.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../analysis/sweep.js";
+import type { Pool } from "../analysis/workers/pool.js";
 import type { Runtime } from "../measure/createRuntime.js";
 import type { Model, ModelConfig } from "../models/model.js";
 import { toCSV } from "../report/csv.js";
@@ -27,7 +28,6 @@ import { judge, limitsOf } from "./gate.js";
 import { readReport, readText, readTokens } from "./input.js";
 import type { IO } from "./io.js";
 import { openModel } from "./open.js";
-import type { Pool } from "./pool.js";
 import { createProgress, type Progress } from "./progress.js";
 import { defaultText } from "./text.js";
 import { UsageError } from "./usage.js";

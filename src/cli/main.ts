@@ -1,14 +1,14 @@
 // The entry of the command and of its workers: wires them to the process.
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { createPool } from "../analysis/workers/pool.js";
+import { serveMeasurements } from "../analysis/workers/serve.js";
 import { createRuntime } from "../measure/createRuntime.js";
 import { localLipschitz } from "../measure/localLipschitz.js";
 import { loadModel, randomModel } from "../models/index.js";
 import type { Engine } from "./engine.js";
 import { exitCode, Interruption, type IO } from "./io.js";
-import { createPool } from "./pool.js";
 import { run } from "./run.js";
-import { serveMeasurements } from "./worker.js";
 
 if (isMainThread) runCommand();
 else serveMeasurements(parentPort!);

@@ -2,8 +2,8 @@
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { sweep } from "../../src/analysis/sweep.js";
-import { createPool, type Job, type WorkerLike } from "../../src/cli/pool.js";
-import { serveMeasurements } from "../../src/cli/worker.js";
+import { createPool, type Job, type WorkerLike } from "../../src/analysis/workers/pool.js";
+import { serveMeasurements } from "../../src/analysis/workers/serve.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
 import { type Model, randomModel } from "../../src/models/index.js";
 import type { WalkStep } from "../../src/models/model.js";

@@ -1,10 +1,11 @@
 // Measures rows in workers: each has a runtime of its own and makes the layers there from their weights.
-import type { LayerSource, Measure, Measured } from "../analysis/measureRow.js";
-import { throwIfAborted } from "../base/check.js";
-import type { AbortSignalLike } from "../base/platform.js";
-import type { Tensor } from "../base/tensor.js";
-import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { SpectralNormOptions } from "../spectral/result.js";
+
+import { throwIfAborted } from "../../base/check.js";
+import type { AbortSignalLike } from "../../base/platform.js";
+import type { Tensor } from "../../base/tensor.js";
+import type { AttentionSpec } from "../../layers/attention/spec.js";
+import type { SpectralNormOptions } from "../../spectral/result.js";
+import type { LayerSource, Measure, Measured } from "../measureRow.js";
 
 /** What the pool asks of a worker: one thing at a time. */
 export interface Job {

@@ -1,7 +1,8 @@
 // The other end of the pool: measures what it is sent, on a runtime of its own.
-import type { Measured } from "../analysis/measureRow.js";
-import { type Attention, createRuntime, type Runtime } from "../measure/createRuntime.js";
-import { localLipschitz } from "../measure/localLipschitz.js";
+
+import { type Attention, createRuntime, type Runtime } from "../../measure/createRuntime.js";
+import { localLipschitz } from "../../measure/localLipschitz.js";
+import type { Measured } from "../measureRow.js";
 import type { Answer, Job } from "./pool.js";
 
 interface Port {
