@@ -11,6 +11,7 @@ import {
   type Report,
   type Row,
 } from "../analysis/report.js";
+import { defaultText } from "../analysis/samples/essay.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../analysis/sweep.js";
 import type { Pool } from "../analysis/workers/pool.js";
 import type { Runtime } from "../measure/createRuntime.js";
@@ -29,7 +30,6 @@ import { readReport, readText, readTokens } from "./input.js";
 import type { IO } from "./io.js";
 import { openModel } from "./open.js";
 import { createProgress, type Progress } from "./progress.js";
-import { defaultText } from "./text.js";
 import { UsageError } from "./usage.js";
 
 const reportFiles = ["report.csv", "report.html", "report.json", "report.svg"];

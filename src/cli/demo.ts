@@ -1,5 +1,6 @@
 // howsmooth demo: the random GPT-2 of the paper's control beside a small trained one, in one table, on a text of ours.
 import type { Report, Row } from "../analysis/report.js";
+import { defaultText } from "../analysis/samples/essay.js";
 import { sweep } from "../analysis/sweep.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
 import { tinyModel } from "./bundled.js";
@@ -8,7 +9,6 @@ import type { CommandLine } from "./flags.js";
 import { exitCode, type IO } from "./io.js";
 import { openModel } from "./open.js";
 import { createProgress } from "./progress.js";
-import { defaultText } from "./text.js";
 
 const lengths = [2, 4, 8, 12, 16, 24, 32, 48, 64, 96];
 const samples = 3;

@@ -1,9 +1,10 @@
 // What the commands that set theory beside measurement ask for: a model, a text, layers and lengths.
+
+import { defaultText } from "../analysis/samples/essay.js";
 import type { Model, ModelConfig } from "../models/model.js";
 import { randomModels } from "./commands.js";
 import type { CommandLine } from "./flags.js";
 import { readText, readTokens } from "./input.js";
-import { defaultText } from "./text.js";
 import { suggestion, UsageError } from "./usage.js";
 
 export interface ModelOnText {

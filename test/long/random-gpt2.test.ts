@@ -1,8 +1,8 @@
 // The paper's control at full size (MATH 11.1): sigma of a randomly initialised GPT-2 grows like the Cesàro norm.
 import { describe, expect, it } from "vitest";
 import { fitPowerLaw } from "../../src/analysis/fit.js";
+import { defaultText } from "../../src/analysis/samples/essay.js";
 import { sweep } from "../../src/analysis/sweep.js";
-import { defaultText } from "../../src/cli/text.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
 import { randomModel } from "../../src/models/index.js";
 
