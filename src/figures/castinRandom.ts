@@ -2,8 +2,8 @@
 import { throwIfAborted } from "../base/check.js";
 import { formatFixed } from "../base/numbers.js";
 import { deriveSeed } from "../base/random.js";
+import type { CurvePanel } from "../charts/curves.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import type { CurvePanel } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 import { normalizedTokens, randomLayer } from "./randomLayer.js";
 import { exponentOf, mean, meanCurve } from "./statistics.js";

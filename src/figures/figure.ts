@@ -1,7 +1,7 @@
 // A reproduced figure: what was measured, beside what was published.
 import type { AbortSignalLike } from "../base/platform.js";
+import type { CurvePanel } from "../charts/curves.js";
 import type { RuntimeInfo } from "../measure/createRuntime.js";
-import type { CurvePanel } from "./curves.js";
 
 export interface Figure {
   readonly name: string;

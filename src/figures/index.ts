@@ -7,8 +7,8 @@ import type { Figure, FigureSettings } from "./figure.js";
 import { kimInverse } from "./kimInverse.js";
 import { kimTightness } from "./kimTightness.js";
 
+export { figureSVG } from "../charts/curves.js";
 export { castinText } from "./castinText.js";
-export { figureSVG } from "./curves.js";
 export { type Figure, type FigureSettings, figureJSON } from "./figure.js";
 export { figureMarkdown } from "./markdown.js";
 

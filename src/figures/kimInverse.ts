@@ -5,12 +5,12 @@ import { throwIfAborted } from "../base/check.js";
 import { formatShort } from "../base/numbers.js";
 import { deriveSeed, Random } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
+import type { CurvePanel } from "../charts/curves.js";
 import type { FixedPointStatus } from "../invertible/fixedPoint.js";
 import { type ResidualOptions, residual } from "../invertible/residual.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import { norm } from "../linalg/vector.js";
 import type { Attention, Runtime } from "../measure/createRuntime.js";
-import type { CurvePanel } from "./curves.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 
 interface Inversion {

@@ -1,6 +1,6 @@
 // Means, ranges and exponents of measured rows.
 import { fitPowerLaw } from "../analysis/fit.js";
-import type { Curve } from "./curves.js";
+import type { Curve } from "../charts/curves.js";
 
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,11 +1,11 @@
 // Panels of curves side by side, as an SVG document: text as text, light or dark as the viewer prefers.
 import { type ScaleContinuousNumeric, scaleLinear } from "d3-scale";
 import { formatNumber, formatTick } from "../base/numbers.js";
-import { chartWidth, drawing, group, text, wrap } from "../charts/chart.js";
-import { logDomain, logScale, roundTicks, ticksAt } from "../charts/logAxis.js";
-import { element, escapeText, hundredths } from "../charts/markup.js";
+import type { Figure } from "../figures/figure.js";
+import { chartWidth, drawing, group, text, wrap } from "./chart.js";
 import { curveColours, curveStyle } from "./curveStyle.js";
-import type { Figure } from "./figure.js";
+import { logDomain, logScale, roundTicks, ticksAt } from "./logAxis.js";
+import { element, escapeText, hundredths } from "./markup.js";
 
 export interface Curve {
   readonly name: string;
