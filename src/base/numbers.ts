@@ -48,3 +48,12 @@ export function formatFixed(value: number, digits: number): string {
 function superscript(integer: number): string {
   return String(integer).replace(/./g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)]);
 }
+
+/** 512 B, 1.5 kB, 12.3 MB, 4.1 GB. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let unit = 0;
+  // 999.95 would be rounded to 1000.0.
+  for (; unit < units.length - 1 && bytes >= (unit === 0 ? 1000 : 999.95); unit++) bytes /= 1000;
+  return `${unit === 0 ? bytes : bytes.toFixed(1)} ${units[unit]}`;
+}

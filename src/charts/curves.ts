@@ -1,9 +1,8 @@
-// Panels of curves side by side, as an SVG document: text as text, light or dark as the viewer prefers.
+// Panels of curves side by side, with a legend for all of them.
 import { type ScaleContinuousNumeric, scaleLinear } from "d3-scale";
 import { formatNumber, formatTick } from "../base/numbers.js";
-import type { Figure } from "../figures/figure.js";
-import { chartWidth, drawing, group, text, wrap } from "./chart.js";
-import { curveColours, curveStyle } from "./curveStyle.js";
+import { chartWidth, group, text, wrap } from "./chart.js";
+import { curveColours } from "./curveStyle.js";
 import { logDomain, logScale, roundTicks, ticksAt } from "./logAxis.js";
 import { element, escapeText, hundredths } from "./markup.js";
 
@@ -36,43 +35,25 @@ export interface CurvePanel {
   readonly xNames?: readonly string[];
 }
 
-const margin = 28;
 const left = 58;
 const gap = 64;
 const panelHeight = 280;
 
-/** The panels under the figure's title and legend, above its paragraphs. */
-export function figureSVG({ name, title, panels, paragraphs }: Figure): string {
-  const parts: string[] = [];
-  let y = margin + 14;
-  const line = (content: string, classes: string, height: number, fontSize: number) => {
-    for (const each of wrap(content, chartWidth, fontSize)) {
-      parts.push(text(margin, y, each, classes));
-      y += height;
-    }
-  };
-  line(title, "figure", 26, 20);
+/** The legend and the panels below it, up to three side by side. Needs `curveStyle`. */
+export function drawCurves(panels: readonly CurvePanel[]): { body: string; height: number } {
   const key = legend(panels.flatMap(({ curves }) => curves));
-  parts.push(group(margin, y, key.body));
-  y += key.height;
-
+  const parts = [key.body];
+  let y = key.height;
   const perRow = Math.min(3, panels.length);
   const width = (chartWidth - perRow * left - (perRow - 1) * (gap - left) - 12) / perRow;
   for (let first = 0; first < panels.length; first += perRow) {
     y += 34;
     for (const [at, panel] of panels.slice(first, first + perRow).entries()) {
-      parts.push(group(margin + left + at * (width + gap), y, drawPanel(panel, width)));
+      parts.push(group(left + at * (width + gap), y, drawPanel(panel, width)));
     }
     y += panelHeight + 58;
   }
-  for (const paragraph of paragraphs) {
-    line(paragraph, "muted", 17, 12);
-    y += 6;
-  }
-  const size = { width: chartWidth + 2 * margin, height: Math.ceil(y + margin - 20) };
-  const body = element("style", {}, curveStyle) + element("rect", { class: "paper", ...size }) + parts.join("");
-  const description = paragraphs[0] ?? title;
-  return `${drawing({ name, title, description, ...size }, body, true)}\n`;
+  return { body: parts.join(""), height: y };
 }
 
 type Scale = ScaleContinuousNumeric<number, number>;

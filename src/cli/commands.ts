@@ -12,8 +12,6 @@ export interface Command {
   operands: string[];
   summary: string;
   flags: Record<string, Flag>;
-  /** Flags of later versions: refused by name, never ignored. */
-  later: string[];
   /** Further paragraphs of the help. */
   notes: string[];
 }
@@ -53,7 +51,6 @@ export const analyze: Command = {
     "fail-growth": { value: "X", help: "exit with 3 if an upper bound is more than X times that of --baseline" },
     ...help,
   },
-  later: [],
   notes: [
     [
       "<model> is one of",
@@ -88,7 +85,6 @@ export const bounds: Command = {
     json: { help: "print every bound, with its source and assumptions, as JSON" },
     ...help,
   },
-  later: [],
   notes: [
     [
       "Columns, each bound from above:",
@@ -121,7 +117,6 @@ export const reproduce: Command = {
     json: { help: "print the JSON instead of the paragraph" },
     ...help,
   },
-  later: [],
   notes: [
     [
       "<figure> is one of",
@@ -142,7 +137,6 @@ export const compare: Command = {
   operands: ["<a>", "<b>"],
   summary: "set two reports side by side: the ratio per layer and length, and what is beyond their brackets",
   flags: { json: { help: "print the comparison as JSON" }, ...help },
-  later: [],
   notes: [
     "<a> and <b> are report.json files, or folders that hold one. Rows are matched by layer, head, n and sample.",
     "Beyond their brackets: b's lower bound is above a's upper bound, or b's upper bound below a's lower one.",
@@ -155,7 +149,6 @@ export const demo: Command = {
   operands: [],
   summary: "a random GPT-2 beside a small trained one, on a text of ours, in one table (what npm start shows)",
   flags: help,
-  later: [],
   notes: [],
 };
 
@@ -164,13 +157,10 @@ export const info: Command = {
   operands: [],
   summary: "show versions and what this machine computes on",
   flags: { ...device, json: { help: "print it as JSON" }, ...help },
-  later: ["threads"],
   notes: [],
 };
 
 export const commands = [analyze, bounds, compare, demo, info, reproduce];
-/** Commands of later versions: refused by name. */
-export const laterCommands: string[] = [];
 
 export function overview(): string {
   return [

@@ -1,9 +1,9 @@
 // howsmooth demo: the random GPT-2 of the paper's control beside a small trained one, in one table, on a text of ours.
 import type { Report, Row } from "../analysis/report.js";
 import { defaultText } from "../analysis/samples/essay.js";
+import { tinyModel } from "../analysis/samples/tiny.js";
 import { sweep } from "../analysis/sweep.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
-import { tinyModel } from "./bundled.js";
 import type { Engine } from "./engine.js";
 import type { CommandLine } from "./flags.js";
 import { exitCode, type IO } from "./io.js";

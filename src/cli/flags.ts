@@ -30,7 +30,6 @@ export function parseCommandLine(args: string[], command: Command): CommandLine 
     if (token.kind === "positional") operands.push(token.value);
     if (token.kind !== "option") continue;
     const { name, rawName, value } = token;
-    if (command.later.includes(name)) fail(`${rawName} is not available yet`);
     const flag = Object.hasOwn(command.flags, name) ? command.flags[name] : undefined;
     if (!flag) {
       const known = Object.keys(command.flags).map((flag) => `--${flag}`);

@@ -1,10 +1,11 @@
 // From the <model> of a command line to a model: random, bundled, or loaded.
 
+import { tinyModel } from "../analysis/samples/tiny.js";
 import type { Runtime } from "../measure/createRuntime.js";
 import type { RandomArchitecture } from "../models/index.js";
 import type { Model } from "../models/model.js";
-import { tinyFolder, tinyModel } from "./bundled.js";
-import { showDownloads } from "./downloads.js";
+import { tellDownloads } from "../report/downloads.js";
+import { tinyFolder } from "./bundled.js";
 import type { Engine } from "./engine.js";
 import type { IO } from "./io.js";
 import { networkOptions } from "./network.js";
@@ -28,7 +29,7 @@ export async function openModel(
     ...(isTiny ? { name: tinyModel } : {}),
     runtime,
     signal: io.signal,
-    onProgress: showDownloads(progress, io.now),
+    onProgress: tellDownloads((line) => progress.say(line), io.now),
     ...networkOptions({ env: io.env, stderr: { write: warn } }),
   });
 }

@@ -2,7 +2,7 @@
 import { version } from "../base/version.js";
 import { analyze } from "./analyze.js";
 import { bounds } from "./bounds.js";
-import { commands, helpOf, laterCommands, overview } from "./commands.js";
+import { commands, helpOf, overview } from "./commands.js";
 import { compare } from "./compare.js";
 import { demo } from "./demo.js";
 import type { Engine } from "./engine.js";
@@ -44,7 +44,6 @@ async function dispatch([name, ...args]: string[], io: IO, engine: Engine): Prom
       "which command? analyze measures a model, bounds sets theory beside it, reproduce makes a figure of the papers, " +
         "compare sets two reports side by side, info shows this machine",
     );
-  if (laterCommands.includes(name)) throw new UsageError(`the command ${name} is not available yet`);
   const command = commands.find((command) => command.name === name);
   if (!command) {
     const known = name.startsWith("-") ? ["--help", "--version"] : commands.map(({ name }) => name);

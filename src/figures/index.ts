@@ -7,7 +7,6 @@ import type { Figure, FigureSettings } from "./figure.js";
 import { kimInverse } from "./kimInverse.js";
 import { kimTightness } from "./kimTightness.js";
 
-export { figureSVG } from "../charts/curves.js";
 export { castinText } from "./castinText.js";
 export { type Figure, type FigureSettings, figureJSON } from "./figure.js";
 export { figureMarkdown } from "./markdown.js";
@@ -23,3 +22,4 @@ export const figures: Record<string, (runtime: Runtime, settings: FigureSettings
 
 /** castin-text, too. */
 export const figureNames = ["castin-text", ...Object.keys(figures)].sort();
+export { figureSVG } from "./svg.js";

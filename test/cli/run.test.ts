@@ -65,7 +65,7 @@ describe("howsmooth", () => {
     ["analyze random:gpt2 --resume", /--resume goes on from the report in --out DIR/],
     ["compare a.json", /expected two reports, got 1\nTry howsmooth compare --help/],
     ["compare a.json b.json c.json", /expected two reports, got 3/],
-    ["info --threads 2", /--threads is not available yet/],
+    ["info --threads 2", /unknown flag --threads/],
     ["analyze random:gpt2 --lengths", /--lengths needs a value: --lengths LIST/],
     ["analyze random:gpt2 --out --json", /--out needs a value/],
     ["analyze random:gpt2 --out=", /--out: expected a path/],

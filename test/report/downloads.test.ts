@@ -1,11 +1,14 @@
 import { expect, it } from "vitest";
-import { formatBytes, showDownloads } from "../../src/cli/downloads.js";
+import { formatBytes } from "../../src/base/numbers.js";
+import { tellDownloads } from "../../src/report/downloads.js";
 
 it("downloads are drawn ten times a second at most", () => {
   const said: string[] = [];
-  const progress = { show() {}, clear() {}, say: (line: string) => said.push(line) };
   let time = 0;
-  const onProgress = showDownloads(progress, () => time);
+  const onProgress = tellDownloads(
+    (line) => said.push(line),
+    () => time,
+  );
   onProgress({ type: "file", file: "config.json", bytes: 7 });
   for (; time < 250; time += 10) {
     onProgress({ type: "download", file: "model.safetensors", loaded: 1000 * time, total: 2e6 });
