@@ -1,7 +1,9 @@
 // Attention at one input in doubles on the host (MATH 1), for what is not worth a kernel or must be certified.
 import { mayAttend, resolveMask } from "../layers/attention/mask.js";
 import type { ResolvedSpec } from "../layers/attention/spec.js";
-import type { ResolvedLinear } from "../layers/linear.js";
+import { product } from "../linalg/dense.js";
+import { Centred, takeMeanRow } from "./centred.js";
+import { type Score, scoreOf } from "./score.js";
 
 /** One query head; matrices row-major. With rotary positions q and k are rotated. */
 export interface HostHead {
@@ -33,31 +35,36 @@ export interface HostPrimal {
   querySlope(head: HostHead, i: number, j: number, to: Float64Array): void;
 }
 
-/** The layer at x [n, dIn], given row-major. */
+/**
+ * The layer at x [n, dIn], given row-major. What cannot enter its Jacobian is left out before anything is rounded
+ * (docs/theory.md, section 2.7): keys and values are those of x − x̄, so that q, k, v and o differ from the layer's own
+ * by what scores and derivatives do not see.
+ */
 export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal {
-  const { kind, dIn, dOut, heads, kvHeads, dHead, dValue, scale, frequencies } = spec;
+  const { dIn, dOut, heads, kvHeads, dHead, dValue, frequencies } = spec;
   const n = x.length / dIn;
   const mask = resolveMask(spec.mask, n);
-  const queries = project(x, n, spec.query);
-  const keys = project(x, n, spec.key);
-  const values = project(x, n, spec.value);
+  const score = scoreOf(spec);
+  const tokens = new Centred(x, n, dIn);
+  const { queries, keys } = centredScores(spec, score, tokens);
+  const values = tokens.project(spec.value, score.valuesMayShift ? undefined : tokens.shared(spec.value));
   const angles = frequencies ?? new Float64Array(0);
   const headAt = (h: number): HostHead => {
     const group = Math.floor((h * kvHeads) / heads);
     const q = columns(queries, n, h, dHead);
     const k = columns(keys, n, group, dHead);
     const v = columns(values, n, group, dValue);
-    for (let i = 0; i < n; i++) {
-      rotate(q.subarray(i * dHead, (i + 1) * dHead), angles, i);
-      rotate(k.subarray(i * dHead, (i + 1) * dHead), angles, i);
+    if (frequencies) {
+      for (let i = 0; i < n; i++) {
+        rotate(q.subarray(i * dHead, (i + 1) * dHead), angles, i);
+        rotate(k.subarray(i * dHead, (i + 1) * dHead), angles, i);
+      }
+      if (score.keysMayShift === "alone") takeMeanRow(k, n, dHead);
     }
     const p = new Float64Array(n * n);
     for (let i = 0; i < n; i++) {
       const row = p.subarray(i * n, (i + 1) * n);
-      for (let j = 0; j < n; j++) {
-        if (!mayAttend(mask, i, j)) row[j] = Number.NEGATIVE_INFINITY;
-        else row[j] = kind === "l2" ? -scale * distance2(q, i, k, j, dHead) : scale * inner(q, i, k, j, dHead);
-      }
+      for (let j = 0; j < n; j++) row[j] = mayAttend(mask, i, j) ? score.of(q, i, k, j) : Number.NEGATIVE_INFINITY;
       softmax(row);
     }
     return {
@@ -79,16 +86,36 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
     spec,
     x: Float64Array.from(x),
     heads: Array.from({ length: heads }, (_, h) => headAt(h)),
-    plain: kind !== "l2" && frequencies === undefined,
+    plain: score.sameSlopes && frequencies === undefined,
     keySlope({ q, k }, i, j, to) {
-      slope(kind, scale, q, i, k, j, to);
+      score.keySlope(q, i, k, j, to);
       rotate(to, angles, -j);
     },
     querySlope({ q, k }, i, j, to) {
-      slope(kind, scale, k, j, q, i, to);
+      score.querySlope(q, i, k, j, to);
       rotate(to, angles, -i);
     },
   };
+}
+
+/** Queries and keys before they are rotated, without what scores do not see; rotated keys are centred afterwards. */
+function centredScores(
+  { query, key, frequencies, heads, kvHeads, dHead }: ResolvedSpec,
+  { keysMayShift }: Score,
+  tokens: Centred,
+): { queries: Float64Array; keys: Float64Array } {
+  const offset = tokens.shared(query);
+  const alone = keysMayShift === "alone" && !frequencies;
+  if (keysMayShift === "with-queries") {
+    // q − c and k − c with c the mean key of the head: of tied queries and keys nothing is left beside (x − x̄)W.
+    const common = tokens.shared(key);
+    for (let c = 0; c < offset.length; c++) {
+      const group = Math.floor((Math.floor(c / dHead) * kvHeads) / heads);
+      offset[c] -= common[group * dHead + (c % dHead)];
+    }
+  }
+  const shift = alone || keysMayShift === "with-queries" ? undefined : tokens.shared(key);
+  return { queries: tokens.project(query, offset), keys: tokens.project(key, shift) };
 }
 
 /** The input tokens j whose block ∂y_i/∂x_j may differ from zero: those that any head sees, and i itself. */
@@ -119,43 +146,6 @@ export function queryCovariance(primal: HostPrimal, head: HostHead, i: number): 
   return covariance;
 }
 
-/** ∂/∂own of the score of own and other: scale·other, or −2·scale·(own − other). */
-function slope(
-  kind: ResolvedSpec["kind"],
-  scale: number,
-  other: Float64Array,
-  at: number,
-  own: Float64Array,
-  ownAt: number,
-  to: Float64Array,
-): void {
-  const d = to.length;
-  for (let c = 0; c < d; c++) {
-    const value = other[at * d + c];
-    to[c] = kind === "l2" ? 2 * scale * (value - own[ownAt * d + c]) : scale * value;
-  }
-}
-
-/** x·weight + bias for n rows. */
-function project(x: ArrayLike<number>, n: number, { dIn, dOut, weight, bias }: ResolvedLinear): Float64Array {
-  const y = product(x, weight, n, dIn, dOut);
-  if (bias) for (let i = 0; i < n; i++) for (let c = 0; c < dOut; c++) y[i * dOut + c] += bias[c];
-  return y;
-}
-
-/** A·B for row-major A [m, k] and B [k, n]. */
-export function product(a: ArrayLike<number>, b: ArrayLike<number>, m: number, k: number, n: number): Float64Array {
-  const c = new Float64Array(m * n);
-  for (let i = 0; i < m; i++) {
-    for (let l = 0; l < k; l++) {
-      const factor = a[i * k + l];
-      if (factor === 0) continue;
-      for (let j = 0, from = l * n, to = i * n; j < n; j++) c[to++] += factor * b[from++];
-    }
-  }
-  return c;
-}
-
 /** Columns [block·width, (block + 1)·width) of a row-major matrix. */
 function columns(matrix: ArrayLike<number>, rows: number, block: number, width: number): Float64Array {
   const all = matrix.length / rows;
@@ -182,18 +172,6 @@ function rotate(token: Float64Array, frequencies: Float64Array, position: number
     token[c] = a * cos - b * sin;
     token[c + half] = a * sin + b * cos;
   }
-}
-
-function inner(a: Float64Array, i: number, b: Float64Array, j: number, d: number): number {
-  let sum = 0;
-  for (let c = 0; c < d; c++) sum += a[i * d + c] * b[j * d + c];
-  return sum;
-}
-
-function distance2(a: Float64Array, i: number, b: Float64Array, j: number, d: number): number {
-  let sum = 0;
-  for (let c = 0; c < d; c++) sum += (a[i * d + c] - b[j * d + c]) ** 2;
-  return sum;
 }
 
 /** In place; −∞ is ruled out, and a row of nothing else becomes zero. */

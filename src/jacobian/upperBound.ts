@@ -2,9 +2,10 @@
 import { turn } from "../base/turn.js";
 import { largestEigenvalueAbove } from "../linalg/cholesky.js";
 import { collatzWielandt } from "../linalg/collatzWielandt.js";
+import { product } from "../linalg/dense.js";
 import { congruence, normAbove, transposed } from "../linalg/gram.js";
 import { diameter, type HeadTerms, headTerms } from "./headTerms.js";
-import { type HostPrimal, product, queryCovariance } from "./hostPrimal.js";
+import { type HostPrimal, queryCovariance } from "./hostPrimal.js";
 import { type WeightNorms, weightNorms } from "./weightNorms.js";
 
 /** What `upperBound` of a linearization returns: certified bounds of sigma at its input (MATH 8.3). */

@@ -2,8 +2,9 @@
 // wherever only lengths matter: |L ᵀz| ≥ |Wᵀz|, at the width of a head instead of the model's.
 
 import { factorAbove, largestEigenvalueAbove } from "../linalg/cholesky.js";
+import { product } from "../linalg/dense.js";
 import { congruence, gramAbove, normAbove, transposed } from "../linalg/gram.js";
-import { type HostPrimal, product } from "./hostPrimal.js";
+import type { HostPrimal } from "./hostPrimal.js";
 
 export interface HeadNorms {
   /** ‖W_V,h W_O,h‖ and ‖W_V,h‖. */

@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
-import { product } from "../../src/jacobian/hostPrimal.js";
 import { factorAbove, largestEigenvalueAbove } from "../../src/linalg/cholesky.js";
 import { collatzWielandt } from "../../src/linalg/collatzWielandt.js";
+import { product } from "../../src/linalg/dense.js";
 import { gramAbove, normAbove, transposed } from "../../src/linalg/gram.js";
 
 /** An orthogonal matrix: a product of n reflections. */
