@@ -30,7 +30,8 @@ export interface Linearization extends LinearOperator, Disposable {
   norm(order: number | "fro"): Promise<number>;
   /**
    * [n, n]: entry (i, j) is the spectral norm of the block ∂y_i/∂x_j, how much token j can move token i: from below,
-   * within `rtol` (default 1e-2) by the stopping rule of `spectralNorm`, and exactly 0 where the mask rules j ≠ i out.
+   * within `rtol` (default 1e-2) with 95 % confidence, down to what rounding leaves of the largest parts of a block, and
+   * exactly 0 where the mask rules j ≠ i out.
    */
   blockNorms(options?: BlockNormOptions): Promise<Tensor>;
   /**

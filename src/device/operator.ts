@@ -103,7 +103,8 @@ export interface BlockProducts {
   readonly roundoff: number;
   /** Blocks that are not zero, (output token, input token). */
   readonly blocks: readonly (readonly [number, number])[];
-  assign(slot: number, block: readonly [number, number]): void;
+  /** Puts a block into a slot; returns the size of what adds up to the block, which `roundoff` is relative to. */
+  assign(slot: number, block: readonly [number, number]): number;
   /** J_ij x of each slot's block, and J_ijᵀ y. */
   apply(x: Float64Array): Float64Array;
   applyTransposed(y: Float64Array): Float64Array;

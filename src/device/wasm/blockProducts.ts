@@ -1,7 +1,9 @@
 // Products with many blocks of a Jacobian at once: the weights' products in the kernels, a rank of one a head between
 // them (MATH 2.4): J_ij x = W_Oᵀ [P (W_Vᵀx + (v_j − o_i)⟨ĝ, W_Kᵀx⟩)]_h, and on the diagonal C_iᵀ W_Qᵀ x more.
-import type { BlockProducts } from "../../jacobian/blockNorms.js";
+
 import { type HostPrimal, queryCovariance, seenTokens } from "../../jacobian/hostPrimal.js";
+import { norm } from "../../linalg/vector.js";
+import type { BlockProducts } from "../operator.js";
 import type { Heap, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { panelSize, ROW, readPanels, writePanels } from "./layout.js";
@@ -9,8 +11,9 @@ import type { PackedLayer } from "./weights.js";
 
 const SLOTS = 96;
 
-/** What a block is made of, a row a head. */
+/** What a block is made of, a row a head, over a power of two that keeps the kernels' products in the range of f32. */
 interface Factors {
+  readonly scale: number;
   /** P, [heads]. */
   readonly weights: Float64Array;
   /** ĝ [heads, dHead] and v_j − o_i [heads, dValue]. */
@@ -24,6 +27,8 @@ export class WasmBlockProducts implements BlockProducts {
   readonly slots: number;
   readonly dIn: number;
   readonly dOut: number;
+  /** Of the kernels' sums alone: probabilities, slopes and values are the host's, in doubles. */
+  readonly roundoff: number;
   readonly blocks: [number, number][] = [];
   readonly #kernels: Kernels;
   readonly #heap: Heap;
@@ -37,14 +42,10 @@ export class WasmBlockProducts implements BlockProducts {
   readonly #o: number;
   readonly #y: number;
   readonly #factors: Factors[] = [];
+  /** Norms of W_V,h W_O,h, W_K,h, W_Q,h and W_O,h from above: how large the parts of a block can be. */
+  readonly #sizes: readonly { map: number; key: number; query: number; output: number }[];
 
-  constructor(
-    kernels: Kernels,
-    region: Region,
-    layer: PackedLayer,
-    primal: HostPrimal,
-    readonly roundoff: number,
-  ) {
+  constructor(kernels: Kernels, region: Region, layer: PackedLayer, primal: HostPrimal) {
     const { n, heads } = primal;
     const { dIn, dOut, dHead, dValue, kvHeads } = primal.spec;
     this.#kernels = kernels;
@@ -55,8 +56,16 @@ export class WasmBlockProducts implements BlockProducts {
     this.dOut = dOut;
     this.#channels = heads.length * dHead + kvHeads * (dHead + dValue);
     this.#width = heads.length * dValue;
+    this.roundoff =
+      8 * Math.sqrt(Math.max(dIn, this.#channels, this.#width)) * (region.heap.word === 4 ? 2 ** -24 : 2 ** -53);
     for (let i = 0; i < n; i++) for (const j of seenTokens(primal, i)) this.blocks.push([i, j]);
     this.slots = Math.max(1, Math.min(SLOTS, this.blocks.length));
+    this.#sizes = heads.map(({ query, key, value, output }) => ({
+      map: norm(value) * norm(output),
+      key: norm(key),
+      query: norm(query),
+      output: norm(output),
+    }));
     const vectors = (width: number) => region.reals(panelSize(region.heap, this.slots, width), "the blocks' vectors");
     this.#x = vectors(dIn);
     this.#z = vectors(this.#channels);
@@ -64,7 +73,7 @@ export class WasmBlockProducts implements BlockProducts {
     this.#y = vectors(dOut);
   }
 
-  assign(slot: number, [i, j]: readonly [number, number]): void {
+  assign(slot: number, [i, j]: readonly [number, number]): number {
     const { n, heads, spec } = this.#primal;
     const { dHead, dValue } = spec;
     const weights = Float64Array.from(heads, ({ p }) => p[i * n + j]);
@@ -75,7 +84,20 @@ export class WasmBlockProducts implements BlockProducts {
       for (let c = 0; c < dValue; c++) values[h * dValue + c] = head.v[j * dValue + c] - head.o[i * dValue + c];
     }
     const covariances = i === j ? heads.map((head) => queryCovariance(this.#primal, head, i)) : undefined;
-    this.#factors[slot] = { weights, slopes, values, covariances };
+    let size = 0;
+    let factors = 0;
+    for (const [h, { map, key, query, output }] of this.#sizes.entries()) {
+      const slope = norm(slopes.subarray(h * dHead, (h + 1) * dHead));
+      const value = norm(values.subarray(h * dValue, (h + 1) * dValue));
+      const covariance = covariances ? norm(covariances[h]) : 0;
+      size += weights[h] * (map + key * slope * value * output) + query * covariance * output;
+      factors = Math.max(factors, weights[h] * (1 + slope * value), covariance);
+    }
+    const scale = factors > 0 && factors < Number.MAX_VALUE ? 2 ** Math.floor(Math.log2(factors)) : 1;
+    for (const covariance of covariances ?? []) for (let at = 0; at < covariance.length; at++) covariance[at] /= scale;
+    for (const h of heads.keys()) weights[h] /= scale;
+    this.#factors[slot] = { scale, weights, slopes, values, covariances };
+    return size;
   }
 
   apply(x: Float64Array): Float64Array {
@@ -101,10 +123,10 @@ export class WasmBlockProducts implements BlockProducts {
         for (let c = 0; c < dValue; c++) o[to + c] += covariances[h][r * dValue + c] * query;
       }
     });
-    if (!output) return o;
+    if (!output) return this.#scaled(o, dOut);
     writePanels(this.#heap, this.#o, o, slots, this.#width);
     this.#multiply(dOut, this.#width, output, this.#o, this.#y);
-    return Float64Array.from(readPanels(this.#heap, this.#y, slots, dOut));
+    return this.#scaled(readPanels(this.#heap, this.#y, slots, dOut), dOut);
   }
 
   applyTransposed(y: Float64Array): Float64Array {
@@ -138,7 +160,11 @@ export class WasmBlockProducts implements BlockProducts {
     });
     writePanels(this.#heap, this.#z, z, slots, this.#channels);
     this.#multiply(dIn, this.#channels, projectBack, this.#z, this.#x);
-    return Float64Array.from(readPanels(this.#heap, this.#x, slots, dIn));
+    return this.#scaled(readPanels(this.#heap, this.#x, slots, dIn), dIn);
+  }
+
+  #scaled(vectors: ArrayLike<number>, width: number): Float64Array {
+    return Float64Array.from(vectors, (entry, at) => entry * (this.#factors[Math.floor(at / width)]?.scale ?? 1));
   }
 
   /** Calls `use` for every slot in use and head, with the first channels of the head's query, key and value. */

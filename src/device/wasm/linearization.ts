@@ -197,8 +197,8 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
         const { blockNorms, hostPrimal, WasmBlockProducts } = await import("./norms.js");
         const primal = hostPrimal(...this.#specAndInput());
         const layer = this.#weights.layer;
-        const products = new WasmBlockProducts(this.#kernels, region, layer, primal, this.#roundoff);
-        const norms = await blockNorms(products, n, options);
+        const products = new WasmBlockProducts(this.#kernels, region, layer, primal);
+        const { norms } = await blockNorms(products, n, options);
         return tensor(heap.word === 4 ? Float32Array.from(norms) : norms, [n, n]);
       } finally {
         region.free();

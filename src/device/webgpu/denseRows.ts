@@ -1,7 +1,8 @@
 // Rows of the dense Jacobian, as Jᵀ of unit vectors, and what is made of them on the host: the norms that are sums over
 // entries, and the norms of blocks (MATH 2.5). O(n·dOut) applications, and never more than one token's rows at a time.
 import { checkKeys, checkNumber, throwIfAborted } from "../../base/check.js";
-import { type BlockNormOptions, type BlockProducts, blockNorms } from "../../jacobian/blockNorms.js";
+import { type BlockNormOptions, blockNorms } from "../../jacobian/blockNorms.js";
+import type { BlockProducts } from "../operator.js";
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";
 import { range } from "./memory.js";
@@ -86,7 +87,7 @@ export async function denseBlockNorms(
     for await (const { row, data } of denseRows(gpu, primal, token * dOut, (token + 1) * dOut)) {
       rows.set(data, (row - token * dOut) * n * dIn);
     }
-    const found = await blockNorms(tokenProducts(rows, token, n, dIn, dOut, roundoff), n, { rtol, signal });
+    const { norms: found } = await blockNorms(tokenProducts(rows, token, n, dIn, dOut, roundoff), n, { rtol, signal });
     for (let j = 0; j < n; j++) norms[token * n + j] = found[token * n + j];
     onProgress?.({ type: "blocks", done: (token + 1) * n, total: n * n });
   }
@@ -124,6 +125,9 @@ function tokenProducts(
     blocks: keys.map((j) => [token, j] as const),
     assign: (slot, [, j]) => {
       assigned[slot] = j;
+      let squares = 0;
+      for (let r = 0; r < dOut; r++) for (let c = 0; c < dIn; c++) squares += rows[r * columns + j * dIn + c] ** 2;
+      return Math.sqrt(squares);
     },
     apply(x) {
       const y = new Float64Array(slots * dOut);
