@@ -3,6 +3,7 @@
 //
 // Of a team (base/team.ts) every member runs a command: each takes every norm for itself, over the whole vector, one
 // coefficient is wholly one member's, and vectors change chunk by chunk, each chunk by one member, between barriers.
+import { PAIR, read } from "./base/doubles";
 import { splat, WORD } from "./base/simd";
 import { barrier, shareEnd, shareStart } from "./base/team";
 
@@ -126,16 +127,16 @@ export function normalize(n: i32, w: usize, floor: f64): f64 {
   return norm;
 }
 
-/** ‖x − a·y‖. */
+/** ‖x − a·y‖, summed difference by difference. */
 export function distance(n: i32, x: usize, y: usize, a: f64): f64 {
-  let sum: f64 = 0;
-  for (let i = 0; i < n; i++) {
-    const difference = <f64>load<Real>(x) - a * <f64>load<Real>(y);
-    sum += difference * difference;
-    x += WORD;
-    y += WORD;
+  const factor = f64x2.splat(a);
+  let sum = f64x2.splat(0);
+  for (const end = x + <usize>n * WORD; x < end; x += PAIR) {
+    const difference = f64x2.sub(read(x), f64x2.mul(factor, read(y)));
+    sum = f64x2.add(sum, f64x2.mul(difference, difference));
+    y += PAIR;
   }
-  return Math.sqrt(sum);
+  return Math.sqrt(f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
 }
 
 /** V ← V(I − g gᵀ) for the first k vectors of a table and g in f64; `work` is room for CHUNK numbers. */

@@ -60,6 +60,13 @@ export function memberOf(at: usize, bytes: usize): usize {
   return ASC_FEATURE_THREADS ? at + <usize>member * bytes : at;
 }
 
+/** Members that share what follows. */
+// @ts-ignore: decorator
+@inline
+export function membersAtWork(): i32 {
+  return ASC_FEATURE_THREADS ? size : 1;
+}
+
 /** Waits until every member is here; what each wrote before, all can read after. */
 export function barrier(): void {
   if (!ASC_FEATURE_THREADS) return;
