@@ -16,7 +16,6 @@ export { combine, dot, normalize, reflect } from "./vectors";
 export { activate } from "./layers/activation";
 export { applyLinear, linearJvp, linearVjp } from "./layers/linear";
 export { applyNorm, normGradient, normJvp, normVjp } from "./layers/norm";
-export { geluErf, geluTanh, layerNorm, rmsNorm, silu } from "./layers/forward";
 
 /** What this binary is, for the host to check: bytes of a number, 256 where multiply-add is relaxed, 512 for threads. */
 export function describe(): i32 {

@@ -89,9 +89,9 @@ let other: v128 = i64x2.splat(0);
 function geluTanh(x: v128): v128 {
   const near = clamp(x, 30);
   const square = mul(near, near);
-  const s = bothSigmoids(mul(near, madd(splat(0.07135481627159744), square, splat(1.5957691216057308))));
-  const change = madd(splat(0.21406444881479232), square, splat(1.5957691216057308));
-  const bend = mul(splat(0.42812889762958464), near);
+  const s = bothSigmoids(mul(near, madd(splat(0.07135481627260025), square, splat(1.5957691216057308))));
+  const change = madd(splat(0.21406444881780073), square, splat(1.5957691216057308));
+  const bend = mul(splat(0.42812889763560147), near);
   const product = mul(s, other), turn = f64x2.sub(other, s);
   slope = madd(near, mul(product, change), s);
   const second = madd(turn, mul(change, change), bend);
@@ -168,11 +168,11 @@ function sigmoid(x: v128): v128 {
 function xielu(x: v128, a: f64, b: f64, c: f64, e: f64): v128 {
   const right = positive(x);
   const held = f64x2.gt(x, splat(e));
-  const power = expm1(f64x2.pmin(f64x2.pmin(x, splat(e)), splat(0)));
+  const low = f64x2.pmin(f64x2.pmin(x, splat(e)), splat(0));
+  const power = expm1(low);
   const line = splat(c);
-  const rising = v128.andnot(power, held);
   slope = v128.bitselect(madd(splat(2 * a), x, line), madd(splat(b), v128.bitselect(splat(-1), power, held), line), right);
-  curve = v128.bitselect(splat(2 * a), v128.andnot(mul(splat(b), f64x2.add(rising, splat(1))), held), right);
+  curve = v128.bitselect(splat(2 * a), v128.andnot(mul(splat(b), exp(low)), held), right);
   const left = mul(splat(b), f64x2.sub(power, x));
   return madd(line, x, v128.bitselect(mul(splat(a), mul(x, x)), left, right));
 }

@@ -61,17 +61,21 @@ function normalizeColumn(s: Norm, token: i32, x: usize, y: usize, from: usize, d
     for (let at: usize = 0; at < end; at += ROW) mean = f64x2.add(mean, read(x + at));
     mean = meanOf(s, mean);
   }
-  let squares = f64x2.splat(0);
+  // What rounding took from the mean is the mean of what is left, and is taken away too.
+  let squares = f64x2.splat(0), rest = squares;
   for (let at: usize = 0; at < end; at += ROW) {
     const centred = f64x2.sub(read(x + at), mean);
+    rest = f64x2.add(rest, centred);
     squares = f64x2.add(squares, f64x2.mul(centred, centred));
   }
-  const deviation = f64x2.sqrt(f64x2.add(meanOf(s, squares), f64x2.splat(s.epsilon)));
+  rest = s.centred ? meanOf(s, rest) : f64x2.splat(0);
+  const variance = f64x2.sub(meanOf(s, squares), f64x2.mul(rest, rest));
+  const deviation = f64x2.sqrt(f64x2.add(variance, f64x2.splat(s.epsilon)));
   const r = kept(s, token, f64x2.div(f64x2.splat(1), deviation));
   const alive = kept(s, token, f64x2.splat(1));
   if (s.deviation) write(s.deviation + deviationAt, r);
   for (let at: usize = 0; at < end; at += ROW) {
-    const z = f64x2.mul(f64x2.sub(read(x + at), mean), r);
+    const z = f64x2.mul(f64x2.sub(f64x2.sub(read(x + at), mean), rest), r);
     if (s.z) write(s.z + from + at, z);
     const scaled = f64x2.mul(z, gainAt(s, at));
     const shift = s.bias ? f64x2.mul(alive, readBoth(s.bias + at / ROW * WORD)) : f64x2.splat(0);

@@ -1,7 +1,15 @@
 // What a norm is made of, checked, for every device.
 import { checkKeys, checkNumber, checkOneOf, checkTensor } from "../base/check.js";
-import type { RealArray } from "../base/tensor.js";
-import type { NormSpec } from "../measure/createRuntime.js";
+import type { RealArray, TensorLike } from "../base/tensor.js";
+
+/** A layer norm or RMS norm over the features of each token, with its weights [d]. A norm without gain has ones. */
+export interface NormSpec {
+  kind: "layer" | "rms";
+  gain: TensorLike;
+  /** Layer norm only. */
+  bias?: TensorLike;
+  epsilon: number;
+}
 
 export interface ResolvedNorm {
   readonly kind: "layer" | "rms";

@@ -7,8 +7,10 @@ import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { Layer, LinearizableLayer } from "../device/linearization.js";
 import type { KernelSource } from "../device/wasm/kernels.js";
 import { WasmRuntime } from "../device/wasm/runtime.js";
+import type { Activation } from "../layers/activation.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { Linear } from "../layers/linear.js";
+import type { NormSpec } from "../layers/norm.js";
 
 /** A self-attention layer on a device. */
 export interface Attention extends LinearizableLayer {
@@ -37,18 +39,6 @@ export interface RuntimeInfo {
   readonly adapter?: string;
 }
 
-/** A layer norm or RMS norm over the features of each token, with its weights [d]. */
-export interface NormSpec {
-  kind: "layer" | "rms";
-  gain: TensorLike;
-  /** Layer norm only. */
-  bias?: TensorLike;
-  epsilon: number;
-}
-
-/** The activations of feed-forward layers that `activate` knows. */
-export type Activation = "gelu" | "gelu-tanh" | "silu";
-
 /** One device and what is made on it; disposing of it gives back the memory of all its layers. */
 export interface Runtime extends Disposable {
   readonly info: RuntimeInfo;
@@ -57,7 +47,7 @@ export interface Runtime extends Disposable {
   linear(spec: Linear): Layer;
   /** Layer norm or RMS norm over the features of each token (MATH 3). */
   norm(spec: NormSpec): Layer;
-  /** GELU (erf or tanh form) or SiLU of every element of x (MATH 3). */
+  /** The activation of every element of x. */
   activate(kind: Activation, x: TensorLike): Promise<Tensor>;
 }
 

@@ -4,7 +4,8 @@ import type { Disposable } from "../base/disposable.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { Attention, NormSpec } from "../measure/createRuntime.js";
+import type { NormSpec } from "../layers/norm.js";
+import type { Attention } from "../measure/createRuntime.js";
 
 /** A model's own tokenizer. */
 export interface Tokenizer {

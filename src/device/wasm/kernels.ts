@@ -45,11 +45,14 @@ export interface Kernels {
   combine(n: number, table: number, k: number, coefficients: number, to: number): void;
   dot(n: number, x: number, y: number): number;
   normalize(n: number, x: number, floor: number): number;
-  layerNorm(n: number, d: number, x: number, gain: number, bias: number, eps: number, y: number): void;
-  rmsNorm(n: number, d: number, x: number, gain: number, eps: number, y: number): void;
-  geluErf(count: number, x: number): void;
-  geluTanh(count: number, x: number): void;
-  silu(count: number, x: number): void;
+  applyLinear(linear: number, panels: number, x: number, y: number): void;
+  linearJvp(linear: number, panels: number, u: number, y: number): void;
+  linearVjp(linear: number, panels: number, v: number, x: number): void;
+  applyNorm(norm: number, x: number, y: number): void;
+  normJvp(norm: number, u: number, y: number): void;
+  normVjp(norm: number, v: number, x: number): void;
+  normGradient(norm: number, u: number, v: number, x: number): void;
+  activate(activation: number, x: number, y: number): void;
 }
 
 /** A module of one function that multiplies and adds in relaxed SIMD: it validates where relaxed SIMD is on. */

@@ -1,20 +1,20 @@
 // Linear maps, norms and activations on the WebAssembly device.
-
 import { checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
-import { type RealArray, type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
+import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
+import type { ResolvedActivation } from "../../layers/activation.js";
 import type { ResolvedLinear } from "../../layers/linear.js";
-import type { Activation } from "../../measure/createRuntime.js";
+import type { ResolvedNorm } from "../../layers/norm.js";
 import type { Layer } from "../linearization.js";
+import { applyKernel } from "./apply.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { MR, panelSize, ROW } from "./layout.js";
+import { ACTIVATION, LINEAR, MR, NORM, structSize, tileColumns, writeStruct } from "./layout.js";
 
 export class WasmLinear extends Held implements Layer {
   readonly dIn: number;
   readonly dOut: number;
-  readonly #bias?: RealArray;
-  readonly #panels: number;
+  readonly #at: number;
   #disposed = false;
 
   constructor(
@@ -23,18 +23,10 @@ export class WasmLinear extends Held implements Layer {
     linear: ResolvedLinear,
   ) {
     super();
-    const { heap } = region;
-    const { word } = heap;
     this.dIn = linear.dIn;
     this.dOut = linear.dOut;
-    this.#bias = linear.bias?.slice();
     try {
-      this.#panels = region.reals(panelSize(heap, this.dOut, this.dIn), "the packed weights");
-      borrow(heap, (work) => {
-        const at = work.reals(linear.weight.length, "the weights");
-        heap.reals(at, linear.weight.length).set(linear.weight);
-        kernels.packPanels(this.dIn, this.dOut, at, this.dOut * word, word, this.#panels, this.dIn * ROW);
-      });
+      this.#at = packLinear(kernels, region, linear);
     } catch (error) {
       region.free();
       throw error;
@@ -43,29 +35,41 @@ export class WasmLinear extends Held implements Layer {
 
   async forward(x: TensorLike): Promise<Tensor> {
     throwIfDisposed("linear map", this.#disposed);
-    const { dIn, dOut, kernels } = this;
     const { heap } = this.region;
-    const { word } = heap;
-    const { data, shape } = checkTensor("x", x, [-1, dIn]);
-    const n = shape[0];
-    return borrow(heap, (work) => {
-      const at = work.reals(n * dIn, "the input");
-      const strips = work.reals(Math.ceil(n / MR) * MR * dIn, "the input");
-      const y = work.reals(n * dOut, "the output");
-      heap.reals(at, n * dIn).set(data);
-      const output = heap.reals(y, n * dOut);
-      if (this.#bias) for (let i = 0; i < n; i++) output.set(this.#bias, i * dOut);
-      kernels.packStrips(n, dIn, at, dIn * word, word, strips);
-      const accumulate = this.#bias ? 1 : 0;
-      kernels.multiply(n, dOut, dIn, strips, this.#panels, dIn * ROW, y, dOut * word, ROW, accumulate);
-      return tensor(output.slice(), [n, dOut]);
-    });
+    const { data, shape } = checkTensor("x", x, [-1, this.dIn]);
+    const panels = Math.ceil(shape[0] / tileColumns(heap));
+    return applyKernel(heap, data, shape, [shape[0], this.dOut], (from, to) =>
+      this.kernels.applyLinear(this.#at, panels, from, to),
+    );
   }
 
   dispose(): void {
     this.#disposed = true;
     this.region.free();
   }
+}
+
+/** The kernels' structure of a linear map, its weights packed for both directions. */
+function packLinear(kernels: Kernels, region: Region, { dIn, dOut, weight, bias }: ResolvedLinear): number {
+  const { heap } = region;
+  const what = "the packed weights";
+  const fields = {
+    ...{ dIn, dOut },
+    weight: region.reals(Math.ceil(dOut / MR) * MR * dIn, what),
+    back: region.reals(Math.ceil(dIn / MR) * MR * dOut, what),
+    bias: bias ? region.reals(dOut, what) : 0,
+  };
+  if (bias) heap.reals(fields.bias, dOut).set(bias);
+  borrow(heap, (work) => {
+    const { word } = heap;
+    const at = work.reals(weight.length, "the weights");
+    heap.reals(at, weight.length).set(weight);
+    kernels.packStrips(dOut, dIn, at, word, dOut * word, fields.weight);
+    kernels.packStrips(dIn, dOut, at, dOut * word, word, fields.back);
+  });
+  const at = region.bytes(structSize(LINEAR), what);
+  writeStruct(heap, at, LINEAR, fields);
+  return at;
 }
 
 export class WasmNorm extends Held implements Layer {
@@ -78,28 +82,36 @@ export class WasmNorm extends Held implements Layer {
   constructor(
     readonly kernels: Kernels,
     readonly region: Region,
-    readonly kind: "layer" | "rms",
-    gain: RealArray,
-    bias: RealArray | undefined,
-    readonly epsilon: number,
+    readonly norm: ResolvedNorm,
   ) {
     super();
     const { heap } = region;
+    const { gain, bias } = norm;
     this.dIn = gain.length;
     this.dOut = gain.length;
-    this.#gain = region.reals(gain.length, "a norm");
+    try {
+      this.#gain = region.reals(gain.length, "a norm");
+      this.#bias = bias ? region.reals(bias.length, "a norm") : 0;
+    } catch (error) {
+      region.free();
+      throw error;
+    }
     heap.reals(this.#gain, gain.length).set(gain);
-    this.#bias = bias ? region.reals(bias.length, "a norm") : 0;
     if (bias) heap.reals(this.#bias, bias.length).set(bias);
   }
 
   async forward(x: TensorLike): Promise<Tensor> {
     throwIfDisposed("norm", this.#disposed);
-    const { kernels, dIn, epsilon } = this;
-    const { data, shape } = checkTensor("x", x, [-1, dIn]);
-    return inPlace(this.region.heap, data, shape, (at) => {
-      if (this.kind === "layer") kernels.layerNorm(shape[0], dIn, at, this.#gain, this.#bias, epsilon, at);
-      else kernels.rmsNorm(shape[0], dIn, at, this.#gain, epsilon, at);
+    const { heap } = this.region;
+    const { kind, epsilon } = this.norm;
+    const { data, shape } = checkTensor("x", x, [-1, this.dIn]);
+    const [n, d] = shape;
+    return borrow(heap, (work) => {
+      const at = work.bytes(structSize(NORM), "a norm");
+      const centred = kind === "layer" ? 1 : 0;
+      const fields = { n, d, centred, gain: this.#gain, bias: this.#bias, z: 0, deviation: 0, ":epsilon": epsilon };
+      writeStruct(heap, at, NORM, fields);
+      return applyKernel(heap, data, shape, shape, (from, to) => this.kernels.applyNorm(at, from, to));
     });
   }
 
@@ -109,21 +121,14 @@ export class WasmNorm extends Held implements Layer {
   }
 }
 
-export function activate(kernels: Kernels, heap: Heap, kind: Activation, x: TensorLike): Tensor {
+export function activate(kernels: Kernels, heap: Heap, activation: ResolvedActivation, x: TensorLike): Tensor {
   const { data, shape } = checkTensor("x", x);
-  return inPlace(heap, data, shape, (at) => {
-    if (kind === "silu") kernels.silu(data.length, at);
-    else if (kind === "gelu-tanh") kernels.geluTanh(data.length, at);
-    else kernels.geluErf(data.length, at);
-  });
-}
-
-/** Copies data in, runs a kernel over it, and copies it out. Blocks are whole registers long, so none is overrun. */
-function inPlace(heap: Heap, data: RealArray, shape: number[], kernel: (at: number) => void): Tensor {
+  const [a, b, c, e] = activation.numbers;
   return borrow(heap, (work) => {
-    const at = work.reals(data.length, "the input");
-    heap.reals(at, data.length).set(data);
-    kernel(at);
-    return tensor(heap.reals(at, data.length).slice(), shape);
+    const at = work.bytes(structSize(ACTIVATION), "an activation");
+    const fields = { kind: activation.index, n: 1, d: data.length, slope: 0, curve: 0 };
+    writeStruct(heap, at, ACTIVATION, { ...fields, ":a": a, ":b": b, ":c": c, ":e": e });
+    const y = applyKernel(heap, data, [1, data.length], [1, data.length], (from, to) => kernels.activate(at, from, to));
+    return tensor(y.data, shape);
   });
 }

@@ -91,6 +91,10 @@ export const KRYLOV = [
 
 export const LOCKSTEP = ["spaces", "steps", "count", "panels", "from", "to", "channels", "outputs"] as const;
 
+export const LINEAR = ["dIn", "dOut", "weight", "back", "bias"] as const;
+export const NORM = ["n", "d", "centred", "gain", "bias", "z", "deviation", ":epsilon"] as const;
+export const ACTIVATION = ["kind", "n", "d", "slope", "curve", ":a", ":b", ":c", ":e"] as const;
+
 const known = new Map<Fields, { size: number; of: Map<string, number> }>();
 
 function offsets(fields: Fields): { size: number; of: Map<string, number> } {

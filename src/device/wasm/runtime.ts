@@ -1,13 +1,14 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
 
-import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { DeviceError } from "../../base/errors.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
+import { type Activation, resolveActivation } from "../../layers/activation.js";
 import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
 import { type Linear, resolveLinear } from "../../layers/linear.js";
+import type { NormSpec } from "../../layers/norm.js";
 import { resolveNorm } from "../../layers/norm.js";
-import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
+import type { Attention, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
 import type { Layer } from "../linearization.js";
 import { WasmAttention } from "./attention.js";
 import { Heap, Region } from "./heap.js";
@@ -82,13 +83,12 @@ export class WasmRuntime extends Held implements Runtime {
   }
 
   norm(spec: NormSpec): Layer {
-    const { kind, gain, bias, epsilon } = resolveNorm(spec);
-    return new WasmNorm(this.kernels, new Region(this.heap), kind, gain, bias, epsilon);
+    const norm = resolveNorm(spec);
+    return new WasmNorm(this.kernels, new Region(this.heap), norm);
   }
 
   async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
-    checkOneOf("activation", kind, ["gelu", "gelu-tanh", "silu"]);
-    return activate(this.kernels, this.heap, kind, x);
+    return activate(this.kernels, this.heap, resolveActivation("activation", kind), x);
   }
 
   dispose(): void {

@@ -4,7 +4,6 @@ import { checkFinite, checkTensor, throwIfDisposed } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { ResolvedLinear } from "../../layers/linear.js";
-import type { Activation } from "../../measure/createRuntime.js";
 import type { Layer } from "../linearization.js";
 import type { Batch } from "./batch.js";
 import { gemmFor, MULTIPLY, multiply } from "./gemm.js";
@@ -203,7 +202,7 @@ export class WebGpuNorm extends RowLayer {
 const RULES = { gelu: 0, "gelu-tanh": 1, silu: 2 };
 
 /** Of every element of x. */
-export async function activate(gpu: Gpu, kind: Activation, x: TensorLike): Promise<Tensor> {
+export async function activate(gpu: Gpu, kind: keyof typeof RULES, x: TensorLike): Promise<Tensor> {
   const input = checkTensor("x", x);
   const data = rounded(input);
   await gpu.prepare([ACTIVATE]);

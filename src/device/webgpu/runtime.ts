@@ -3,10 +3,12 @@
 import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
+import type { Activation } from "../../layers/activation.js";
 import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
 import { type Linear, resolveLinear } from "../../layers/linear.js";
+import type { NormSpec } from "../../layers/norm.js";
 import { resolveNorm } from "../../layers/norm.js";
-import type { Activation, Attention, NormSpec, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
+import type { Attention, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
 import type { Layer } from "../linearization.js";
 import { WebGpuAttention } from "./attention.js";
 import type { ChosenGpu } from "./choose.js";
@@ -54,8 +56,8 @@ export class WebGpuRuntime extends Held implements Runtime {
   }
 
   async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
-    checkOneOf("activation", kind, ["gelu", "gelu-tanh", "silu"]);
-    return activate(this.gpu, kind, x);
+    const known = checkOneOf("activation", kind as string, ["gelu", "gelu-tanh", "silu"]);
+    return activate(this.gpu, known, x);
   }
 
   dispose(): void {

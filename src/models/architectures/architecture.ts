@@ -1,6 +1,6 @@
 // What distinguishes one family of transformers from another: names, shapes and formulas.
 import type { AttentionSpec } from "../../layers/attention/spec.js";
-import type { NormSpec } from "../../measure/createRuntime.js";
+import type { NormSpec } from "../../layers/norm.js";
 import type { Embedding } from "../forward/embedding.js";
 import type { FeedForwardSpec } from "../forward/feedForward.js";
 import type { ModelConfig } from "../model.js";

@@ -1,7 +1,7 @@
 // config.json, read key by key: a wrong value is named, and what isn't implemented is refused, never ignored.
 import { describe } from "../../base/check.js";
 import { ModelError } from "../../base/errors.js";
-import type { Activation } from "../../measure/createRuntime.js";
+import type { Activation } from "../../layers/activation.js";
 import { excerpt } from "../checkpoint/excerpt.js";
 
 const activations: Readonly<Record<string, Activation>> = {

@@ -1,5 +1,5 @@
 // The blocks of an encoder (Devlin et al. 2019; Dosovitskiy et al. 2021), whichever side its norms stand on.
-import type { Activation } from "../../measure/createRuntime.js";
+import type { Activation } from "../../layers/activation.js";
 import type { WeightSource } from "../forward/weights.js";
 import { type Block, blocks } from "./architecture.js";
 import { layerNorm, linear } from "./modules.js";

@@ -1,7 +1,8 @@
 // Llama (Touvron et al. 2023) under Hugging Face's names, and what its descendants are made of. Its linear weights are
 // stored [out, in].
+
+import type { Activation } from "../../layers/activation.js";
 import type { Mask } from "../../layers/attention/mask.js";
-import type { Activation } from "../../measure/createRuntime.js";
 import { byToken, tokenEmbedding, tokenTable } from "../forward/embedding.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { ModelConfig } from "../model.js";

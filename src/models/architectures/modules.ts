@@ -2,7 +2,7 @@
 // before any work; called, it reads them.
 
 import { type Tensor, tensor } from "../../base/tensor.js";
-import type { NormSpec } from "../../measure/createRuntime.js";
+import type { NormSpec } from "../../layers/norm.js";
 import { transpose } from "../forward/matrix.js";
 import type { WeightSource } from "../forward/weights.js";
 

@@ -1,6 +1,6 @@
 // From the inputs of a model to the hidden states of its first block.
 import { checkInteger, wrongKind } from "../../base/check.js";
-import type { NormSpec } from "../../measure/createRuntime.js";
+import type { NormSpec } from "../../layers/norm.js";
 import type { ModelInput } from "../model.js";
 import { lookUp, type WeightSource } from "./weights.js";
 

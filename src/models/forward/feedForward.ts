@@ -3,8 +3,9 @@
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import type { Layer } from "../../device/linearization.js";
+import type { Activation } from "../../layers/activation.js";
 import type { Linear } from "../../layers/linear.js";
-import type { Activation, Runtime } from "../../measure/createRuntime.js";
+import type { Runtime } from "../../measure/createRuntime.js";
 
 export interface FeedForwardSpec {
   /** Gated linear unit (Shazeer 2020): its activation multiplies the output of `up`. */

@@ -16,7 +16,8 @@ import type { Tensor } from "../../base/tensor.js";
 import { turn } from "../../base/turn.js";
 import type { Layer } from "../../device/linearization.js";
 import type { AttentionSpec } from "../../layers/attention/spec.js";
-import type { Attention, NormSpec, Runtime } from "../../measure/createRuntime.js";
+import type { NormSpec } from "../../layers/norm.js";
+import type { Attention, Runtime } from "../../measure/createRuntime.js";
 import type { Architecture, Block } from "../architectures/architecture.js";
 import type {
   Model,
