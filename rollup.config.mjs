@@ -96,7 +96,7 @@ const kernelFiles = {
   },
 };
 
-const tokenizers = [/^@huggingface\/tokenizers/, /^gpt-tokenizer/];
+const tokenizers = [/^gpt-tokenizer/];
 
 const library = (dir, ...plugins) => ({
   input: {

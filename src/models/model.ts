@@ -9,7 +9,10 @@ import type { Attention } from "../measure/createRuntime.js";
 
 /** A model's own tokenizer. */
 export interface Tokenizer {
+  /** Ids without special tokens. */
   encode(text: string): number[];
+  /** Ids with the special tokens around them that the model is used with, such as [CLS] and [SEP]; as they are where there are none. */
+  withSpecialTokens(ids: readonly number[]): number[];
   decode(tokens: number[]): string;
 }
 

@@ -1,9 +1,10 @@
-// From text to token ids, by packages that are loaded only where a model comes with a text encoding.
+// From text to token ids: what encodes it is loaded only where a model comes with a text encoding.
 import { checkInteger, wrongKind } from "../base/check.js";
 import { ModelError } from "../base/errors.js";
 import { excerpt } from "./checkpoint/excerpt.js";
 import { type FileSource, locate, readJson } from "./files/source.js";
 import type { Tokenizer } from "./model.js";
+import type { TextEncoding } from "./tokenizer/tokenizerJson.js";
 
 /** What a text is encoded with, or why it can't be. */
 export type TokenizerOrReason = { tokenizer: Tokenizer } | { reason: ModelError };
@@ -12,9 +13,9 @@ export type TokenizerOrReason = { tokenizer: Tokenizer } | { reason: ModelError 
 export const gpt2Encoding = { endOfText: 50256, vocabulary: 50257 };
 
 /**
- * The tokenizer of a folder, from its tokenizer.json, through @huggingface/tokenizers.
- * A tokenizer that can't be had is no reason to refuse the model: the reason is kept for `encode`. Its patterns are run
- * as they are: one made for it can take exponential time, so that a tokenizer.json is to be trusted like a program.
+ * The tokenizer of a folder, from its tokenizer.json. A tokenizer that can't be had is no reason to refuse the model: the
+ * reason, which names the part or option that is damaged or not known, is kept for `encode`. Its patterns are run as
+ * they are: one made for it can take exponential time, so that a tokenizer.json is to be trusted like a program.
  * @returns with `bosToken`, the token that begins a text: bos_token of tokenizer_config.json, else cls_token, else [CLS]
  *   (older BERTs rely on their class for it)
  */
@@ -22,68 +23,41 @@ export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReas
   const file = "tokenizer.json";
   const where = locate(source, file);
   if ((await source.size(file)) === undefined) return { reason: noTokenizer(`${where} is missing`, file) };
-  const library = await import("@huggingface/tokenizers").catch(() => undefined);
-  if (!library) {
-    return { reason: noTokenizer("the package @huggingface/tokenizers is not installed (npm install it)", file) };
-  }
   try {
     const settings = await optionalJson(source, "tokenizer_config.json");
-    const description = await readJson(source, file);
-    checkPieces(description["pre_tokenizer"]);
-    const inner = new library.Tokenizer(description, settings);
-    const tokenizer = guarded(
-      {
-        encode: (text) => inner.encode(text, { add_special_tokens: false }).ids,
-        decode: (tokens) => inner.decode(tokens),
-      },
-      where,
-      file,
-    );
-    return { tokenizer, bosToken: firstToken(inner, settings) };
+    const { readTokenizerJson } = await import("./tokenizer/tokenizerJson.js");
+    const inner = await readTokenizerJson(await readJson(source, file));
+    return { tokenizer: checked(inner, where, file), bosToken: firstToken(inner, settings) };
   } catch (error) {
     return { reason: noTokenizer(`${where} can't be used (${reasonOf(error)})`, file) };
   }
 }
 
-/**
- * The package checks little of tokenizer.json when it is read: what is wrong in it comes up when it is used, as any
- * error at all, or as ids that are none.
- */
-function guarded(inner: Tokenizer, where: string, file: string): Tokenizer {
-  const attempt = <T>(what: string, isRight: (result: unknown) => boolean, work: () => T): T => {
-    let result: T;
+/** With arguments checked, and errors that say which file they come from. */
+function checked(inner: TextEncoding, where: string, file: string): Tokenizer {
+  const attempt = <T>(what: string, work: () => T): T => {
     try {
-      result = work();
+      return work();
     } catch (error) {
       throw new ModelError(`${where}: can't ${what} with it (${reasonOf(error)}); token ids work without`, file);
     }
-    if (isRight(result)) return result;
-    throw new ModelError(`${where}: can't ${what} with it: it makes ${excerpt(result)}; token ids work without`, file);
   };
-  const isTokens = (value: unknown) => Array.isArray(value) && value.every((id) => Number.isSafeInteger(id) && id >= 0);
   return {
     encode(text) {
       if (typeof text !== "string") throw wrongKind("text", "a string", text);
-      return attempt("encode", isTokens, () => inner.encode(text));
+      return attempt("encode", () => {
+        const ids: number[] = [];
+        for (const piece of inner.pieces(text)) for (const id of piece) ids.push(id);
+        return inner.finished(ids, false);
+      });
     },
+    withSpecialTokens: (ids) => inner.finished(ids, true),
     decode(tokens) {
       if (!Array.isArray(tokens)) throw wrongKind("tokens", "an array of token ids", tokens);
       for (const [at, token] of tokens.entries()) checkInteger(`tokens[${at}]`, token, 0);
-      if (tokens.length === 0) return "";
-      return attempt(
-        "decode",
-        (result) => typeof result === "string",
-        () => inner.decode(tokens),
-      );
+      return tokens.length === 0 ? "" : attempt("decode", () => inner.decode(tokens));
     },
   };
-}
-
-/** Pieces of no length would be cut off a text without end. */
-function checkPieces(preTokenizer: unknown): void {
-  const { type, length, pretokenizers } = (preTokenizer ?? {}) as Record<string, unknown>;
-  if (type === "FixedLength") checkInteger("pre_tokenizer.length", length, 1);
-  if (Array.isArray(pretokenizers)) pretokenizers.forEach(checkPieces);
 }
 
 function reasonOf(error: unknown): string {
@@ -96,7 +70,13 @@ export async function loadGpt2Tokenizer(): Promise<TokenizerOrReason> {
   const library = await import("gpt-tokenizer/encoding/r50k_base").catch(() => undefined);
   if (!library) return { reason: noTokenizer("the package gpt-tokenizer is not installed (npm install it)") };
   const plain = { disallowedSpecial: new Set<string>() };
-  return { tokenizer: { encode: (text) => library.encode(text, plain), decode: (tokens) => library.decode(tokens) } };
+  return {
+    tokenizer: {
+      encode: (text) => library.encode(text, plain),
+      withSpecialTokens: (ids) => [...ids],
+      decode: (tokens) => library.decode(tokens),
+    },
+  };
 }
 
 export function noTokenizer(why: string, file?: string): ModelError {
@@ -107,12 +87,9 @@ async function optionalJson(source: FileSource, file: string): Promise<Record<st
   return (await source.size(file)) === undefined ? {} : readJson(source, file);
 }
 
-function firstToken(
-  tokenizer: { token_to_id(token: string): number | undefined },
-  settings: Record<string, unknown>,
-): number | undefined {
+function firstToken(tokenizer: TextEncoding, settings: Record<string, unknown>): number | undefined {
   const texts = [settings["bos_token"], settings["cls_token"], "[CLS]"].map((token) =>
     typeof token === "string" ? token : (token as { content?: unknown } | null | undefined)?.content,
   );
-  return tokenizer.token_to_id(texts.find((token): token is string => typeof token === "string")!);
+  return tokenizer.idOf(texts.find((token): token is string => typeof token === "string")!);
 }
