@@ -79,7 +79,7 @@ describe("rotary positions", () => {
   });
 });
 
-describe("a tokenizer.json that goes wrong only in use", () => {
+describe("a tokenizer.json that is wrong inside", () => {
   const intact = JSON.parse(readFileSync(join(import.meta.dirname, "../../models/tiny/tokenizer.json"), "utf8"));
   const withTokenizer = (tokenizer: object) =>
     load({
@@ -100,23 +100,35 @@ describe("a tokenizer.json that goes wrong only in use", () => {
   it.each([-1, 0.5, "7", true, {}, [2]])("an id that is none, %j", async (id) => {
     const model = await withTokenizer(withIdOfH(id));
     expect(() => model.encode("Hi")).toThrow(ModelError);
-    expect(() => model.encode("Hi")).toThrow(/^tokenizer\.json: can't encode with it: it makes \[.*token ids work/);
-    expect(model.encode("i")).toHaveLength(1);
-  });
-
-  it.each([0, -1, null, "4"])("pieces of length %j, which never come to the end of a text", async (length) => {
-    const pieces = { type: "Sequence", pretokenizers: [{ type: "FixedLength", length }] };
-    const model = await withTokenizer({ ...intact, pre_tokenizer: pieces });
     expect(() => model.encode("Hi")).toThrow(
-      /"pre_tokenizer.length": expected an integer of at least 1.*token ids work/,
+      /tokenizer\.json can't be used \(model\.vocab gives "H" the id .*token ids work/,
     );
   });
 
-  it("an error of the package", async () => {
+  it.each([0, -1, "4"])("pieces of length %j, which never come to the end of a text", async (length) => {
+    const pieces = { type: "Sequence", pretokenizers: [{ type: "FixedLength", length }] };
+    const model = await withTokenizer({ ...intact, pre_tokenizer: pieces });
+    expect(() => model.encode("Hi")).toThrow(
+      /pre_tokenizer\.pretokenizers\[0\]\.length is .*, not an integer of at least 1.*token ids work/,
+    );
+  });
+
+  it("a template of nothing known", async () => {
     const processor = { type: "TemplateProcessing", single: [-1], pair: [], special_tokens: {} };
     const model = await withTokenizer({ ...intact, post_processor: processor });
-    expect(() => model.encode("Hi")).toThrow(ModelError);
-    expect(() => model.encode("Hi")).toThrow(/^tokenizer\.json: can't encode with it \(.+\); token ids work without/);
+    expect(() => model.encode("Hi")).toThrow(/post_processor\.single\[0\] is -1, neither the text nor a special token/);
+  });
+
+  it("an unknown token that is not in the vocabulary, once it is needed", async () => {
+    const model = await withTokenizer({
+      ...intact,
+      pre_tokenizer: null,
+      model: { ...intact.model, unk_token: "<none>" },
+    });
+    expect(() => model.encode("漢")).toThrow(ModelError);
+    expect(() => model.encode("漢")).toThrow(
+      /^tokenizer\.json: can't encode with it \(.*"<none>".*\); token ids work without/,
+    );
   });
 
   it("whoever passes what is no text and no tokens is told so", async () => {
