@@ -1,39 +1,8 @@
 // What L2 attention does otherwise (Kim et al. 2021; MATH 1, 2): scores −scale·|q − k|², and their derivatives
 // E = 2·scale·(dQ Kᵀ + Q dKᵀ − 1·⟨k, dk⟩ᵀ), up to a constant a query. Queries and keys are not scaled; the derivatives are.
 import { madd, MR, NR, ROW, splat, WORD } from "../base/simd";
-import { shareEnd, shareStart } from "../base/team";
-import { keyChannel, kvHeadOf, Layer, queryChannel } from "./layer";
+import { Layer } from "./layer";
 import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, RULED_OUT, tileAt } from "./primal";
-
-/**
- * Subtracts each group's mean key from its keys and from the queries that meet them: no score changes, and inner
- * products with keys far from the origin do not cancel in the derivatives (MATH 2.6).
- */
-export function centreOnKeys(s: Primal): void {
-  const l = s.layer;
-  const panelBytes = <usize>l.channels * ROW;
-  for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
-    for (let c = 0; c < l.dHead; c++) {
-      const keys = s.qkv + <usize>(keyChannel(l, kv) + c) * ROW;
-      let sum: f64 = 0;
-      for (let j = 0; j < s.n; j++) sum += load<Real>(keys + <usize>(j / NR) * panelBytes + <usize>(j % NR) * WORD);
-      const mean = splat(<Real>(sum / <f64>s.n));
-      subtractRow(s.panels, keys, panelBytes, mean);
-      for (let h = 0; h < l.heads; h++) {
-        if (kvHeadOf(l, h) != kv) continue;
-        subtractRow(s.panels, s.qkv + <usize>(queryChannel(l, h) + c) * ROW, panelBytes, mean);
-      }
-    }
-  }
-}
-
-function subtractRow(panels: i32, at: usize, panelBytes: usize, x: v128): void {
-  for (let p = 0; p < panels; p++) {
-    v128.store(at, v128.sub<Real>(v128.load(at), x));
-    v128.store(at, v128.sub<Real>(v128.load(at, 16), x), 16);
-    at += panelBytes;
-  }
-}
 
 /** The scores of a group, dst[panel][key][NR], from differences: the squares' expansion would cancel (MATH 2.6). */
 export function distanceTiles(s: Primal, group: i32, keys: usize, keyRows: i32, queries: usize, dst: usize): void {

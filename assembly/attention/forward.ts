@@ -1,23 +1,23 @@
 // Self-attention at one input: everything that the derivatives reuse, and the output.
 import { ROW } from "../base/simd";
 import { barrier, shareEnd, shareStart } from "../base/team";
-import { addBiasToTokens, applyOutput, multiplyTokens, rotate } from "./channels";
-import { endHead, firstHead, kvHeadOf } from "./layer";
+import { centreKeys, largestLength, projectCentred, restoreValues } from "./centre";
+import { addBiasToTokens, applyOutput, rotate } from "./channels";
+import { endHead, firstHead, keyChannel, kvHeadOf, queryChannel } from "./layer";
 import { keyStripsOf, makeKeyStrips, makeValueStrips, packValues, valueStripsOf } from "./operands";
 import { Primal } from "./primal";
 import { makeProbabilities, storedProbabilities } from "./probabilities";
-import { centreScores } from "./score";
+import { sharpness } from "./score";
 import { addOverKeys, clearGroup } from "./tiles";
 
 /** Everything that the derivatives reuse, and the output, in panels, at y (MATH 1). */
 export function attend(s: Primal, y: usize): void {
   const l = s.layer;
-  const channels = l.channels, width = l.heads * l.dValue;
-  multiplyTokens(s, channels, l.dIn, l.project, s.x, s.qkv);
-  addBiasToTokens(s, channels, s.qkv, l.bias);
+  const width = l.heads * l.dValue, oPanel = <usize>width * ROW;
+  projectCentred(s);
   if (s.cos) rotate(s, s.qkv, 0, l.heads + l.kvHeads, false);
   barrier();
-  centreScores(s);
+  centreKeys(s);
 
   if (!s.streamed) {
     for (let kv = shareStart(l.kvHeads), end = shareEnd(l.kvHeads); kv < end; kv++) {
@@ -26,20 +26,24 @@ export function attend(s: Primal, y: usize): void {
     }
   }
 
-  let maxScore: f64 = 0;
+  s.maxScore = 0;
+  s.maxRowScore = 0;
+  s.sharpness = 0;
   for (let h = firstHead(l), end = endHead(l); h < end; h++) {
     const kv = kvHeadOf(l, h);
     if (h == 0 || kv != kvHeadOf(l, h - 1)) packValues(s, kv);
     for (let g = 0; g < s.groups; g++) {
-      maxScore = max(maxScore, makeProbabilities(s, h, g));
+      makeProbabilities(s, h, g);
       const p0 = g * s.groupPanels;
       const p = storedProbabilities(s, h, g);
       const o = s.o + <usize>(p0 * width + h * l.dValue) * ROW;
-      clearGroup(s, g, o, l.dValue, <usize>width * ROW);
-      addOverKeys(s, g, l.dValue, s.valueChannels, p, o, <usize>width * ROW);
+      clearGroup(s, g, o, l.dValue, oPanel);
+      addOverKeys(s, g, l.dValue, s.valueChannels, p, o, oPanel);
+      restoreValues(s, g, kv, o, oPanel);
     }
+    const queries = largestLength(s, queryChannel(l, h), l.dHead), keys = largestLength(s, keyChannel(l, kv), l.dHead);
+    s.sharpness = max(s.sharpness, sharpness(l, s.maxRowScore, queries, keys));
   }
-  s.maxScore = maxScore;
   barrier();
   applyOutput(s, s.o, y);
   if (l.outputBias) addBiasToTokens(s, l.dOut, y, l.outputBias);

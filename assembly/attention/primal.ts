@@ -37,6 +37,8 @@ export const WHOLE: u8 = 2;
   pairs: i32;
   cos: usize;
   sin: usize;
+  /** Real [panels·NR]: a token's weight in the tokens' mean, 0 where no query may attend to it. */
+  seen: usize;
   groupFirst: usize;
   groupEnd: usize;
   groupOffset: usize;
@@ -47,6 +49,14 @@ export const WHOLE: u8 = 2;
   /** The input and the projected channels, in panels. */
   x: usize;
   qkv: usize;
+  /** The mean token, [dIn][NR] with equal lanes, and the input less it, in panels that later work may overwrite. */
+  mean: usize;
+  centred: usize;
+  /** Real [channels]: the projection of the mean token, and what is added to the channels of centred tokens. */
+  offsets: usize;
+  moves: usize;
+  /** Real [panels·NR]: 1 for a query that attends to some key, else 0. */
+  attends: usize;
   /** Heads' outputs before the output map, in panels of heads·dValue rows. */
   o: usize;
   /** [kvHead][strip][tangentRows][MR]: keys by strip in the first dHead rows; the others are the JVP's, for their tangents. */
@@ -68,8 +78,12 @@ export const WHOLE: u8 = 2;
   gradientRows: usize;
   gradientKeys: usize;
   gradientValues: usize;
-  /** The largest |score| that was attended to. */
+  /** The largest |score| that was attended to: not finite where scores overflow. */
   maxScore: f64;
+  /** The largest |score| of those that are the largest of their row. */
+  maxRowScore: f64;
+  /** What the rounding of the Jacobian follows, as a score: of centred keys, where they matter. */
+  sharpness: f64;
 }
 
 /** This member's copy. */

@@ -16,8 +16,8 @@ export function storedProbabilities(s: Primal, head: i32, group: i32): usize {
   return s.probabilities + <usize>head * s.headBytes + load<u32>(s.groupOffset + (<usize>group << 2));
 }
 
-/** Scores, mask and softmax of one group; returns the largest |score| that was attended to. */
-export function makeProbabilities(s: Primal, head: i32, group: i32): f64 {
+/** Scores, mask and softmax of one group. */
+export function makeProbabilities(s: Primal, head: i32, group: i32): void {
   const l = s.layer;
   const kv = kvHeadOf(l, head);
   const p = storedProbabilities(s, head, group);
@@ -25,10 +25,8 @@ export function makeProbabilities(s: Primal, head: i32, group: i32): f64 {
   const queries = s.qkv + <usize>(p0 * l.channels + queryChannel(l, head)) * ROW;
   makeScores(s, group, keyStripsOf(s, kv), queries, p);
   const stride = groupStride(s, group);
-  let largest: f64 = 0;
   for (let panel = p0; panel < groupEndPanel(s, group); panel++) {
     const at = p + <usize>(panel - p0) * stride;
-    largest = max(largest, softmaxPanel(s, panel, firstStrip(s, group), endStrip(s, group), at));
+    softmaxPanel(s, panel, firstStrip(s, group), endStrip(s, group), at);
   }
-  return largest;
 }

@@ -2,7 +2,7 @@
 // one place that asks for a layer's kind; a question is put once for a group of queries or a head, never for an entry.
 import { Layer, L2 } from "./layer";
 import {
-  centreOnKeys, distanceTiles, finishKeyGradients as finishKeys, finishQueryGradients as finishQueries, keyProducts,
+  distanceTiles, finishKeyGradients as finishKeys, finishQueryGradients as finishQueries, keyProducts,
   markQueries, queryTangents,
 } from "./distance";
 import { innerTiles, pairQueries } from "./dot";
@@ -22,10 +22,43 @@ export function keyColumns(l: Layer): i32 {
   return l.kind == L2 ? l.dHead + 2 : l.dHead;
 }
 
-/** Moves queries and keys by what no score depends on. */
-export function centreScores(s: Primal): void {
-  if (s.layer.kind == L2) centreOnKeys(s);
+/**
+ * Whether one row vector may be subtracted from all values: what probabilities and their derivatives are multiplied
+ * with sums to a constant over keys.
+ */
+// @ts-ignore: decorator
+@inline
+export function valuesMayShift(l: Layer): bool {
+  return true;
 }
+
+/** Whether one row vector may be subtracted from all keys: it adds a constant to a row of scores, which the softmax drops. */
+// @ts-ignore: decorator
+@inline
+export function keysMayShift(l: Layer): bool {
+  return true;
+}
+
+/** Whether queries must be moved as keys are: scores are functions of their difference. */
+// @ts-ignore: decorator
+@inline
+export function queriesFollowKeys(l: Layer): bool {
+  return l.kind == L2;
+}
+
+/**
+ * What the rounding of scores and of their derivatives follows, in units of a score: `row` is the largest |score| among the
+ * largest of each row, the others are the largest lengths of queries and keys. Inner products of long vectors may cancel,
+ * to what random signs leave of them; a distance only matters where its score is near a row's largest.
+ */
+export function sharpness(l: Layer, row: f64, query: f64, key: f64): f64 {
+  const spread = 1 / Math.sqrt(<f64>l.dHead);
+  const reach = l.kind == L2 ? 2 * Math.sqrt(Math.abs(l.scale) * (row + NEAR)) * Math.sqrt(Math.abs(l.scale)) * max(query, key) : query * key;
+  return max(row, spread * reach);
+}
+
+/** Scores that far below a row's largest have probabilities that matter. */
+const NEAR: f64 = 50;
 
 /** The scores of a group, dst[panel][key][NR], from strips of keys and the panels of a head's queries. */
 export function makeScores(s: Primal, group: i32, keys: usize, queries: usize, dst: usize): void {

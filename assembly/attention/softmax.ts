@@ -1,10 +1,13 @@
 // The masked softmax down the columns of a panel of scores, [key][NR queries], and its derivatives (MATH 1, 2).
 import { exp } from "../base/math";
-import { LANES, MR, NR, ROW, splat } from "../base/simd";
+import { LANES, largestLane, MR, NR, ROW, splat } from "../base/simd";
 import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, RULED_OUT, tileAt, WHOLE } from "./primal";
 
-/** Masks and normalises the scores of one panel in place; returns the largest |score| that was attended to. */
-export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): f64 {
+/** A score so far below its row's largest is a probability of exactly 0: its share is far below rounding, its products subnormal. */
+const NEGLIGIBLE_SCORE: Real = sizeof<Real>() == 4 ? -50 : -500;
+
+/** Masks and normalises the scores of one panel in place, and keeps account of the largest ones and of empty rows. */
+export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): void {
   const least = splat(-Infinity as Real);
   const zero = splat(0);
   let max0 = least, max1 = least, big0 = zero, big1 = zero;
@@ -27,15 +30,16 @@ export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize)
   // A column without an allowed key keeps the maximum −∞; 0 in its place makes all its entries exact zeros below.
   max0 = v128.bitselect(zero, max0, v128.eq<Real>(max0, least));
   max1 = v128.bitselect(zero, max1, v128.eq<Real>(max1, least));
+  const negligible = splat(NEGLIGIBLE_SCORE);
   let sum0 = zero, sum1 = zero;
   for (let strip = s0; strip < s1; strip++) {
     if (tileAt(s, panel, strip) == RULED_OUT) continue;
     let part0 = zero, part1 = zero;
     let row = at + <usize>((strip - s0) * MR) * ROW;
     for (const end = row + <usize>MR * ROW; row < end; row += ROW) {
-      const x0 = v128.load(row), x1 = v128.load(row, 16);
-      const e0 = v128.andnot(exp(v128.sub<Real>(x0, max0)), v128.eq<Real>(x0, least));
-      const e1 = v128.andnot(exp(v128.sub<Real>(x1, max1)), v128.eq<Real>(x1, least));
+      const x0 = v128.sub<Real>(v128.load(row), max0), x1 = v128.sub<Real>(v128.load(row, 16), max1);
+      const e0 = v128.andnot(exp(x0), v128.lt<Real>(x0, negligible));
+      const e1 = v128.andnot(exp(x1), v128.lt<Real>(x1, negligible));
       v128.store(row, e0);
       v128.store(row, e1, 16);
       part0 = v128.add<Real>(part0, e0);
@@ -45,6 +49,8 @@ export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize)
     sum1 = v128.add<Real>(sum1, part1);
   }
   const one = splat(1);
+  v128.store(s.attends + <usize>panel * ROW, v128.and(one, v128.gt<Real>(sum0, zero)));
+  v128.store(s.attends + <usize>panel * ROW, v128.and(one, v128.gt<Real>(sum1, zero)), 16);
   sum0 = v128.div<Real>(one, v128.bitselect(one, sum0, v128.eq<Real>(sum0, zero)));
   sum1 = v128.div<Real>(one, v128.bitselect(one, sum1, v128.eq<Real>(sum1, zero)));
   for (let strip = s0; strip < s1; strip++) {
@@ -58,7 +64,9 @@ export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize)
       v128.store(row, v128.mul<Real>(v128.load(row, 16), sum1), 16);
     }
   }
-  return largestLane(larger(big0, big1));
+  s.maxScore = max(s.maxScore, largestLane(larger(big0, big1)));
+  const row = v128.pmax<Real>(v128.abs<Real>(max0), v128.abs<Real>(max1));
+  s.maxRowScore = max(s.maxRowScore, largestLane(row));
 }
 
 /** Puts −∞ where a query may not attend to a key; returns the largest |scores| of those that may. */
@@ -90,14 +98,6 @@ function maskTile(s: Primal, panel: i32, strip: i32, row: usize): v128 {
 @inline
 function larger(a: v128, b: v128): v128 {
   return sizeof<Real>() == 4 ? i32x4.max_s(a, b) : v128.max<Real>(a, b);
-}
-
-function largestLane(x: v128): f64 {
-  if (sizeof<Real>() == 8) return max(f64x2.extract_lane(x, 0), f64x2.extract_lane(x, 1));
-  return max(
-    max(<f64>f32x4.extract_lane(x, 0), <f64>f32x4.extract_lane(x, 1)),
-    max(<f64>f32x4.extract_lane(x, 2), <f64>f32x4.extract_lane(x, 3)),
-  );
 }
 
 /** The lanes of queries from `query` on that may attend to key j, by the mask's own bytes. */

@@ -41,3 +41,12 @@ export function laneSum(x: v128): f64 {
   }
   return f64x2.extract_lane(x, 0) + f64x2.extract_lane(x, 1);
 }
+
+/** The largest of the lanes. */
+export function largestLane(x: v128): f64 {
+  if (sizeof<Real>() == 8) return max(f64x2.extract_lane(x, 0), f64x2.extract_lane(x, 1));
+  return max(
+    max(<f64>f32x4.extract_lane(x, 0), <f64>f32x4.extract_lane(x, 1)),
+    max(<f64>f32x4.extract_lane(x, 2), <f64>f32x4.extract_lane(x, 3)),
+  );
+}

@@ -64,11 +64,13 @@ export const PRIMAL = [
     "pairs",
     "cos",
     "sin",
+    "seen",
   ],
-  ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "streamed", "probabilities", "x", "qkv", "o"],
+  ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "streamed", "probabilities", "x", "qkv"],
+  ...["mean", "centred", "offsets", "moves", "attends", "o"],
   ...["keyStrips", "valueStrips", "held", "keyChannels", "valueChannels", "queryRows"],
   ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
-  ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore"],
+  ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore", ":maxRowScore", ":sharpness"],
 ] as const;
 export const BLOCK_ROW = [
   ...["heads", "keys", "strips", "panels", "maps", "weights", "left", "right", "extra", "diagonal"],

@@ -18,11 +18,19 @@ import type { EntrySums } from "./entrySums.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
-import { PRIMAL, panelSize, ROW, readField, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
+import { PRIMAL, panelSize, ROW, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 import { patternDirection, readProbabilities } from "./patterns.js";
 import type { ReducedLayer } from "./reducedLayer.js";
-import { gradientSpace, multiplyAdds, primalSpace, writeRotations } from "./space.js";
+import {
+  gradientSpace,
+  largestScore,
+  multiplyAdds,
+  primalSpace,
+  roundoffAt,
+  writeRotations,
+  writeSeen,
+} from "./space.js";
 import { type Tiling, tileMask } from "./tiles.js";
 import type { LayerSizes, PackedLayer } from "./weights.js";
 
@@ -92,6 +100,7 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
       .reals(fields.hi, tiling.panels * (ROW / heap.word))
       .fill(0)
       .set(mask.hi);
+    writeSeen(region, fields.seen, tiling.panels * (ROW / heap.word), mask);
     const bytes = new Uint8Array(heap.memory.buffer);
     bytes.set(tiling.tiles, fields.tiles);
     if (mask.allowed) bytes.set(mask.allowed, fields.allowed);
@@ -110,15 +119,13 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
       kernels.attend(at, y);
       return tensor(readPanels(heap, y, n, spec.dOut), this.outShape);
     });
-    const maxScore = Math.max(...copies.map((_, member) => readField(heap, copyAt(member), PRIMAL, ":maxScore")));
-    if (!Number.isFinite(maxScore)) {
+    if (!Number.isFinite(largestScore(heap, at, members))) {
       throw new RangeError(
         `"x": the attention scores overflow ${heap.word === 4 ? "f32; use dtype f64, or scale x or the weights down" : "f64; scale x or the weights down"}`,
       );
     }
     checkFinite("the layer's output (an overflow: scale x or the weights down)", this.output.data, this.outShape);
-    // MATH 10.4: relative error ~ 1e-5 for |logit| < 100, |logit|·1e-7 beyond, in f32; 2⁻²⁹ of it in f64.
-    this.#roundoff = Math.max(1e-5, maxScore * 1e-7) * (heap.word === 4 ? 1 : 2 ** -29);
+    this.#roundoff = roundoffAt(heap, at, members);
     this.#lockstep = lockstep;
     lockstep?.join();
   }

@@ -1,6 +1,7 @@
 // The kernels' structures of a linearization, and memory for everything they point to.
-import type { Region } from "./heap.js";
-import { GRADIENT, MR, PRIMAL, ROW, structSize, writePanels, writeStruct } from "./layout.js";
+import { type ResolvedMask, seenKeys } from "../../layers/attention/mask.js";
+import type { Heap, Region } from "./heap.js";
+import { GRADIENT, MR, PRIMAL, ROW, readField, structSize, writePanels, writeStruct } from "./layout.js";
 import type { Tiling } from "./tiles.js";
 import type { LayerSizes } from "./weights.js";
 
@@ -68,6 +69,7 @@ export function primalSpace(
   const streamed = heads * headBytes > region.heap.scoreBudget;
   // The heads' outputs are done with before their tangents are first needed.
   const outputs = reals(tokens * heads * dValue, work);
+  const tangents = reals(tokens * channels, work);
   const fields = {
     shared: members > 1 ? 1 : 0,
     n,
@@ -84,13 +86,19 @@ export function primalSpace(
     pairs,
     cos: pairs ? reals(tokens * pairs, "the rotations") : 0,
     sin: pairs ? reals(tokens * pairs, "the rotations") : 0,
+    seen: reals(tokens, "the mask"),
     groupFirst: region.bytes(groups * 4, "the mask"),
     groupEnd: region.bytes(groups * 4, "the mask"),
     groupOffset: region.bytes(groups * 4, "the mask"),
     x: reals(tokens * dIn, kept),
     qkv: reals(tokens * channels, kept),
+    mean: region.bytes(dIn * ROW, work),
+    centred: channels < dIn ? reals(tokens * dIn, work) : tangents,
+    offsets: reals(toStrips(channels), kept),
+    moves: reals(channels, work),
+    attends: reals(tokens, kept),
     o: outputs,
-    dqkv: reals(tokens * channels, work),
+    dqkv: tangents,
     dO: outputs,
   };
   const workOfHead = () => ({
@@ -124,6 +132,32 @@ function zeros(region: Region, bytes: number, what: string): number {
   const at = region.bytes(bytes, what);
   new Uint8Array(region.heap.memory.buffer, at, bytes).fill(0);
   return at;
+}
+
+/** Equal weights, which sum to 1, of the tokens that some query may attend to; 0 for the others. */
+export function writeSeen(region: Region, at: number, tokens: number, mask: ResolvedMask): void {
+  const seen = seenKeys(mask);
+  const count = seen.reduce((sum, one) => sum + one, 0);
+  const weights = region.heap.reals(at, tokens).fill(0);
+  if (count > 0) for (const [j, one] of seen.entries()) weights[j] = one / count;
+}
+
+/**
+ * The relative rounding error of one product with the Jacobian, from what the kernels have seen at this input: 1e-5 in
+ * f32, and 1e-7 of the scores' sharpness where that is more; 2⁻²⁹ of either in f64.
+ */
+export function roundoffAt(heap: Heap, primal: number, members: number): number {
+  const sharpness = Math.max(...copiesOf(primal, members).map((at) => readField(heap, at, PRIMAL, ":sharpness")));
+  return Math.max(1e-5, sharpness * 1e-7) * (heap.word === 4 ? 1 : 2 ** -29);
+}
+
+/** The largest |score| that any query attended to; not finite where scores overflow. */
+export function largestScore(heap: Heap, primal: number, members: number): number {
+  return Math.max(...copiesOf(primal, members).map((at) => readField(heap, at, PRIMAL, ":maxScore")));
+}
+
+function copiesOf(primal: number, members: number): number[] {
+  return Array.from({ length: members }, (_, member) => primal + member * structSize(PRIMAL));
 }
 
 /** cos and sin of position·frequency, in panels of a row a pair. */

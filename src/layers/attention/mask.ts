@@ -94,6 +94,26 @@ function narrow(
   return allowed;
 }
 
+/** 1 for every key that some query may attend to, else 0. */
+export function seenKeys(mask: ResolvedMask): Uint8Array {
+  const { n, lo, hi, allowed } = mask;
+  const seen = new Uint8Array(n);
+  if (allowed) {
+    for (let i = 0; i < n; i++) for (let j = lo[i]; j < hi[i]; j++) seen[j] |= allowed[i * n + j];
+    return seen;
+  }
+  const steps = new Int32Array(n + 1);
+  for (let i = 0; i < n; i++) {
+    steps[lo[i]]++;
+    steps[hi[i]]--;
+  }
+  for (let j = 0, covered = 0; j < n; j++) {
+    covered += steps[j];
+    seen[j] = covered > 0 ? 1 : 0;
+  }
+  return seen;
+}
+
 /** Whether query i may attend to key j. */
 export function mayAttend(mask: ResolvedMask, i: number, j: number): boolean {
   return j >= mask.lo[i] && j < mask.hi[i] && (mask.allowed === undefined || mask.allowed[i * mask.n + j] === 1);
