@@ -54,11 +54,10 @@ export async function boundsOfModel(
 ): Promise<BoundsRow[]> {
   const windows = cutWindows(tokens, { lengths, samples: 1 });
   const rows: BoundsRow[] = [];
-  for await (const { layer, attention, spec, inputNorm, inputs } of model.walk(
+  for await (const { layer, attention, specFor, inputNorm, inputs } of model.walk(
     windows.map((window) => window.tokens),
     { layers, signal },
   )) {
-    const weights = await spec();
     const before = await inputNorm?.();
     for (const [at, { n }] of windows.entries()) {
       throwIfAborted(signal);
@@ -67,7 +66,7 @@ export async function boundsOfModel(
       try {
         const { sigma, lower, upper } = await spectralNorm(linearization, { seed: deriveSeed(seed, layer, n), signal });
         const local = await linearization.upperBound();
-        const row = { layer, n, sigma, lower, upper, local, ...(await theory(weights, before, x, signal)) };
+        const row = { layer, n, sigma, lower, upper, local, ...(await theory(await specFor(n)(), before, x, signal)) };
         rows.push(row);
         onRow?.(row);
       } finally {

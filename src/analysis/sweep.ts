@@ -76,7 +76,7 @@ export async function sweep(model: Model, options: SweepOptions, measure: Measur
 
 /** The cells of a layer, by head and then by window; each head is made when its first cell is taken. */
 function* cellsOf(
-  { layer, attention, spec, inputs }: WalkStep,
+  { layer, attention, specFor, inputs }: WalkStep,
   parts: readonly (number | null)[],
   windows: readonly Window[],
   heads: Set<Attention>,
@@ -85,7 +85,7 @@ function* cellsOf(
     const part = head === null ? attention : attention.head(head);
     if (head !== null) heads.add(part);
     for (const [at, window] of windows.entries()) {
-      yield { attention: part, source: { layer, head, spec }, window, x: inputs[at] };
+      yield { attention: part, source: { layer, head, spec: specFor(inputs[at].shape[0]) }, window, x: inputs[at] };
     }
   }
 }

@@ -19,17 +19,7 @@ export interface Tokenizer {
 /** What of a model's config.json matters here. */
 export interface ModelConfig {
   /** The model_type of its config.json. */
-  readonly architecture:
-    | "gpt2"
-    | "gpt_neo"
-    | "llama"
-    | "mistral"
-    | "qwen2"
-    | "gemma"
-    | "bert"
-    | "roberta"
-    | "distilbert"
-    | "vit";
+  readonly architecture: string;
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
@@ -70,9 +60,13 @@ export interface ModelOrigin {
   hashes?(): Promise<Record<string, string>>;
 }
 
-/** From layer to the exact input of its attention, [n, width]; `hidden` from block to its input. */
+/**
+ * From layer to the exact input of its attention, [n, width]; `hidden` from block to its input, `afterAttention` from
+ * block to the hidden states that its feed-forward branch reads (of a parallel block its input).
+ */
 export interface Trace extends Map<number, Tensor> {
   readonly hidden: Map<number, Tensor>;
+  readonly afterAttention: Map<number, Tensor>;
 }
 
 /** Options of `Model.trace`. */
@@ -95,12 +89,16 @@ export interface WalkStep {
   readonly attention: Attention;
   /** The same layer's weights, to make it on another runtime: in a worker, say. To be called before the next step. */
   spec(): Promise<AttentionSpec>;
+  /** `spec` for windows of so many tokens, where positions depend on it; the same function for those that share one. */
+  specFor(tokens: number): () => Promise<AttentionSpec>;
   /** The normalisation whose outputs are the inputs; undefined where the model has none there. */
   inputNorm?(): Promise<NormSpec | undefined>;
   /** The inputs of the attention. Not to be changed before the next step. */
   readonly inputs: Tensor[];
   /** The inputs of the block. */
   readonly hidden: Tensor[];
+  /** What its feed-forward branch reads, before a norm in front of it. To be called before the next step. */
+  afterAttention(): Promise<Tensor[]>;
 }
 
 /** A Transformer whose attention layers, and their exact inputs, can be had one by one. */

@@ -1,6 +1,7 @@
 // Randomly initialised models: the control of "How Smooth Is Attention?".
 import { checkInteger, checkKeys, checkOneOf, wrongKind, wrongValue } from "../base/check.js";
 import type { Runtime } from "../measure/createRuntime.js";
+import { architectureOf } from "./architectures/architectures.js";
 import { ConfigFile } from "./architectures/config.js";
 import { Transformer } from "./forward/transformer.js";
 import type { Model } from "./model.js";
@@ -46,7 +47,7 @@ const mostLayers = 10_000;
  */
 export async function randomModel(architecture: RandomArchitecture, options: RandomModelOptions): Promise<Model> {
   checkOneOf("architecture", architecture, Object.keys(recipes) as RandomArchitecture[]);
-  const { read, config, grouped } = recipes[architecture];
+  const { config, grouped } = recipes[architecture];
   const sizeNames = ["layers", "width", "heads", ...(grouped ? ["kvHeads"] : []), "inner", "vocabulary", "context"];
   checkKeys("options", options, ["runtime", "seed", ...sizeNames]);
   const { runtime, seed = 0 } = options;
@@ -56,6 +57,7 @@ export async function randomModel(architecture: RandomArchitecture, options: Ran
 
   const ownVocabulary = sizes.vocabulary === gpt2Encoding.vocabulary;
   const file = new ConfigFile({
+    model_type: architecture,
     ...config(sizes),
     ...(ownVocabulary ? { bos_token_id: gpt2Encoding.endOfText } : {}),
   });
@@ -63,7 +65,12 @@ export async function randomModel(architecture: RandomArchitecture, options: Ran
     ? await loadGpt2Tokenizer()
     : { reason: noTokenizer(`its vocabulary of ${sizes.vocabulary} is not GPT-2's of ${gpt2Encoding.vocabulary}`) };
   const origin = { source: `random:${architecture}, seed ${seed}` };
-  return new Transformer(read(file, initialise(architecture, seed, sizes.layers)), origin, text, runtime);
+  return new Transformer(
+    architectureOf(file)(file, initialise(architecture, seed, sizes.layers)),
+    origin,
+    text,
+    runtime,
+  );
 }
 
 function sizesOf(architecture: RandomArchitecture, options: RandomModelOptions): Sizes {

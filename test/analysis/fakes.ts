@@ -66,13 +66,21 @@ export function fakeModel({
     encode: (text) => Array.from(text, (letter) => letter.charCodeAt(0) % vocabulary),
     async trace(tokens, options) {
       const inputs = new Map(options.layers.map((layer) => [layer, input(tokens as number[], layer)]));
-      return Object.assign(inputs, { hidden: new Map() }) as Trace;
+      return Object.assign(inputs, { hidden: new Map(), afterAttention: new Map() }) as Trace;
     },
     async *walk(windows, options) {
       for (const layer of options.layers) {
         log.push(`weights ${layer}`);
         const inputs = windows.map((tokens) => input(tokens as number[], layer));
-        yield { layer, attention: attention(layer), spec: unused, inputs, hidden: [] };
+        yield {
+          layer,
+          attention: attention(layer),
+          spec: unused,
+          specFor: () => unused,
+          inputs,
+          hidden: [],
+          afterAttention: unused,
+        };
       }
     },
     attention,

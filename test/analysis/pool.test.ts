@@ -139,7 +139,12 @@ describe("a pool", () => {
     const step = await firstStep(model);
     const pool = createPool(2, "f32", spawn);
     const rows = Array.from({ length: 5 }, () =>
-      pool.measure(step.attention, step.inputs[0], {}, { layer: 0, head: null, spec: () => held.then(step.spec) }),
+      pool.measure(
+        step.attention,
+        step.inputs[0],
+        {},
+        { layer: 0, head: null, spec: () => held.then(() => step.spec()) },
+      ),
     );
     const outcomes = Promise.allSettled(rows);
     pool.close();

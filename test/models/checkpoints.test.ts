@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import { architectureOf } from "../../src/models/architectures/architectures.js";
 import { ConfigFile } from "../../src/models/architectures/config.js";
-import { gpt2 } from "../../src/models/architectures/gpt2.js";
 import { SafetensorsFile } from "../../src/models/checkpoint/safetensors.js";
 import { openFolder } from "../../src/models/files/folder.js";
 import { readJson } from "../../src/models/files/source.js";
@@ -73,20 +73,17 @@ describe.skipIf(missing)(`gpt-nano-sort against its recorded activations${missin
     const runtime = referenceRuntime();
     const folder = (await openFolder(`${data}gpt-nano-sort`))!;
     const weights = await SafetensorsFile.open(folder, "model.safetensors");
-    const architecture = gpt2(new ConfigFile(await readJson(folder, "config.json")), weights);
+    const config = new ConfigFile(await readJson(folder, "config.json"));
+    const [{ blocks, finalNorm }] = architectureOf(config)(config, weights).stacks;
     const model = await loadModel(`${data}gpt-nano-sort`, { runtime });
     const trace = await model.trace(Array.from((await recorded("idx")).data), { layers: [2], hidden: true });
 
     const attended = sum(trace.hidden.get(2)!, await model.attention(2).forward(trace.get(2)!));
-    const last = architecture.blocks[2];
-    const normed = await runtime.norm(await last.feedForwardNorm()).forward(attended);
-    const block = sum(attended, await new FeedForward(runtime, await last.feedForward()).forward(normed));
+    const { feedForward } = blocks[2];
+    const normed = await runtime.norm(await feedForward.before!()).forward(attended);
+    const block = sum(attended, await new FeedForward(runtime, await feedForward.spec()).forward(normed));
     expectClose(block, await recorded("block2"), tolerance);
-    const [gain, bias] = [
-      await weights.tensor("transformer.ln_f.weight"),
-      await weights.tensor("transformer.ln_f.bias"),
-    ];
-    const final = await runtime.norm({ kind: "layer", gain, bias, epsilon: 1e-5 }).forward(block);
+    const final = await runtime.norm(await finalNorm!()).forward(block);
     expectClose(final, await recorded("ln_f"), tolerance);
     const weight = transpose(await weights.tensor("lm_head.weight"));
     expectClose(await runtime.linear({ weight }).forward(final), await recorded("lm_head"), tolerance);

@@ -5,7 +5,7 @@ import { ModelError } from "../../src/base/errors.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { architectureOf } from "../../src/models/architectures/architectures.js";
 import { ConfigFile } from "../../src/models/architectures/config.js";
-import { rotaryFrequencies } from "../../src/models/architectures/rope.js";
+import { type RopeRule, rotary } from "../../src/models/architectures/rope.js";
 import { SafetensorsFile } from "../../src/models/checkpoint/safetensors.js";
 import { BlobSource } from "../../src/models/files/source.js";
 import { loadModel, type Model } from "../../src/models/index.js";
@@ -33,7 +33,8 @@ async function specs(name: string, config: Config): Promise<AttentionSpec[]> {
     new BlobSource({ "model.safetensors": weightsOf(name) }),
     "model.safetensors",
   );
-  return Promise.all(architectureOf(file)(file, weights).blocks.map((block) => block.attention()));
+  const [stack] = architectureOf(file)(file, weights).stacks;
+  return Promise.all(stack.blocks.map(({ attention }) => attention.spec(tokens.length)));
 }
 
 async function masks(name: string, config: Config) {
@@ -75,7 +76,8 @@ describe("sliding windows", () => {
 });
 
 describe("rotary positions", () => {
-  const frequencies = (config: Config, headSize: number) => rotaryFrequencies(new ConfigFile(config), headSize);
+  const frequencies = (config: Config, headSize: number, rule: RopeRule = { share: 1 }, tokens = 1) =>
+    rotary(new ConfigFile(config), rule, headSize, 2048).frequencies(tokens);
   const expectAll = (found: number[], expected: number[]) => {
     expect(found).toHaveLength(expected.length);
     for (const [at, value] of expected.entries()) expect(found[at]).toBeCloseTo(value, 14);
@@ -113,13 +115,12 @@ describe("rotary positions", () => {
     [{ partial_rotary_factor: 0.1 }, 8, /"partial_rotary_factor": expected an even number of the 8 channels/],
     [{ partial_rotary_factor: 2 }, 8, /"partial_rotary_factor": expected a share of the head, at most 1, got 2/],
     [{ partial_rotary_factor: "half" }, 8, /"partial_rotary_factor": expected a number above 0/],
-    [{ rope_scaling: { type: "yarn", factor: 4 } }, 8, /"rope_scaling": .*yarn.* not implemented; .*llama3/],
+    [{ rope_scaling: { type: "proportional" } }, 8, /"rope_scaling": .*proportional.* not implemented; .*llama3/],
     [{ rope_scaling: { type: "constructor" } }, 8, /"rope_scaling": .*not implemented/],
     [{ rope_scaling: { type: "linear" } }, 8, /"rope_scaling": expected an object whose "factor" is a number above 0/],
     [{ rope_scaling: { type: "linear", factor: 2, mscale: 1 } }, 8, /"rope_scaling": .*type "linear" with "mscale"/],
     [{ rope_parameters: { full_attention: {} } }, 8, /"rope_parameters": .*with "full_attention"/],
     [{ rope_parameters: { rope_theta: -1 } }, 8, /"rope_parameters": .*"rope_theta" is a number above 0, got -1/],
-    [{ rope_scaling: { type: "default" }, rope_parameters: {} }, 8, /"rope_scaling": .*given beside rope_parameters/],
     [
       {
         rope_scaling: {
@@ -142,7 +143,6 @@ describe("rotary positions", () => {
 describe("keys that change the attention and are not implemented, or can't be, are refused by name", () => {
   it.each<[string, string, unknown]>([
     ["bert", "position_embedding_type", "relative_key_query"],
-    ["bert", "is_decoder", true],
     ["bert", "add_cross_attention", true],
     ["bert", "hidden_act", "relu"],
     ["bert", "num_attention_heads", 5],
@@ -158,9 +158,10 @@ describe("keys that change the attention and are not implemented, or can't be, a
     ["mistral", "layer_types", ["sliding_attention"]],
     ["mistral", "sliding_window", 0],
     ["mistral", "attention_chunk_size", 8],
-    ["qwen2", "layer_types", ["sliding_attention", "full_attention"]],
     ["qwen2", "dual_chunk_attention_config", { chunk_size: 8 }],
     ["qwen2", "max_window_layers", -1],
+    ["llama", "partial_rotary_factor", 0.5],
+    ["gemma", "hidden_activation", "gelu"],
     ["gemma", "attn_logit_softcapping", 50],
     ["gemma", "query_pre_attn_scalar", 144],
     ["gemma", "use_bidirectional_attention", true],
@@ -229,9 +230,28 @@ describe("defaults of Hugging Face", () => {
   const inputs = async (name: string, config: Config) =>
     (await (await load(name, config)).trace(tokens, { layers: [1] })).get(1);
 
-  it("Gemma's activation is hidden_activation, whatever hidden_act says", async () => {
-    expect(await inputs("gemma", { hidden_act: "gelu", hidden_activation: null })).toEqual(await inputs("gemma", {}));
-    expect(await inputs("gemma", { hidden_activation: "gelu" })).not.toEqual(await inputs("gemma", {}));
+  it("Gemma's gelu is its tanh form", async () => {
+    const plain = await inputs("gemma", {});
+    expect(await inputs("gemma", { hidden_act: "gelu", hidden_activation: null })).toEqual(plain);
+    expect(await inputs("gemma", { hidden_act: "gelu_new" })).toEqual(plain);
+    expect(await inputs("gemma", { hidden_act: "silu" })).not.toEqual(plain);
+  });
+
+  it("GPT-2's scores may be unscaled, or divided by the number of the layer", async () => {
+    const scales = async (config: Config) => (await specs("gpt2", config)).map(({ scale }) => scale);
+    const [whole] = await scales({});
+    expect(await scales({ scale_attn_weights: false })).toEqual([1, 1]);
+    expect(await scales({ scale_attn_by_inverse_layer_idx: true })).toEqual([whole, whole! / 2]);
+  });
+
+  it("BERT is causal where it is a decoder", async () => {
+    expect(await masks("bert", { is_decoder: true })).toEqual(["causal", "causal"]);
+    expect(await masks("bert", {})).toEqual(["none", "none"]);
+  });
+
+  it("Qwen2 has no window without use_sliding_window, whatever layer_types says", async () => {
+    const layer_types = ["sliding_attention", "full_attention"];
+    expect(await masks("qwen2", { layer_types, use_sliding_window: false })).toEqual(["causal", "causal"]);
   });
 
   it("RoBERTa gives padding tokens the padding position, and doesn't count them", async () => {

@@ -246,8 +246,6 @@ describe("missing and foreign files", () => {
 
 describe("config keys that change results and are not implemented", () => {
   it.each<[string, unknown]>([
-    ["scale_attn_by_inverse_layer_idx", true],
-    ["scale_attn_weights", false],
     ["add_cross_attention", true],
     ["quantization_config", { bits: 4 }],
   ])("GPT-2: %s", async (key, value) => {
@@ -255,12 +253,12 @@ describe("config keys that change results and are not implemented", () => {
   });
 
   it.each<[string, unknown]>([
-    ["rope_scaling", { type: "dynamic", factor: 2 }],
+    ["rope_scaling", { type: "proportional", factor: 2 }],
     ["rope_scaling", { type: "linear", factor: 2, attention_factor: 2 }],
     ["rope_scaling", { rope_type: "llama3", factor: 8 }],
     ["rope_scaling", { factor: 8 }],
     ["rope_scaling", "yarn"],
-    ["rope_parameters", { rope_type: "yarn", rope_theta: 100 }],
+    ["rope_parameters", { rope_type: "yarn", factor: "2", rope_theta: 100 }],
     ["sliding_window", 8],
     ["layer_types", ["sliding_attention"]],
     ["attention_chunk_size", 8],

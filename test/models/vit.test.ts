@@ -94,6 +94,7 @@ describe("patches", () => {
     const random = new Random(1);
     const weights = {
       has: () => true,
+      shape: () => undefined,
       require(name: string, shape: readonly number[]) {
         const size = shape.reduce((product, extent) => product * extent, 1);
         tensors.set(name, tensor(random.fillGaussian(new Float64Array(size)), [...shape]));

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { architectureOf } from "../../src/models/architectures/architectures.js";
 import { ConfigFile } from "../../src/models/architectures/config.js";
-import { gpt2 } from "../../src/models/architectures/gpt2.js";
 import { Transformer } from "../../src/models/forward/transformer.js";
 import type { WeightSource } from "../../src/models/forward/weights.js";
 import type { Model, WalkStep } from "../../src/models/index.js";
@@ -17,6 +17,7 @@ function recordedModel(runtime: ReferenceRuntime) {
   const inner = initialise("gpt2", 0, layers);
   const weights: WeightSource = {
     has: (name) => inner.has(name),
+    shape: (name) => inner.shape(name),
     require: (name, shape) => inner.require(name, shape),
     tensor: (name) => {
       read.push(name.replace("transformer.", ""));
@@ -27,9 +28,10 @@ function recordedModel(runtime: ReferenceRuntime) {
       return inner.rows(name, ids);
     },
   };
-  const config = { n_layer: layers, n_head: 2, n_embd: 8, n_positions: 6, vocab_size: 7 };
+  const config = { model_type: "gpt2", n_layer: layers, n_head: 2, n_embd: 8, n_positions: 6, vocab_size: 7 };
   const text = { reason: noTokenizer("a test needs none") };
-  const model = new Transformer(gpt2(new ConfigFile(config), weights), { source: "test" }, text, runtime);
+  const file = new ConfigFile(config);
+  const model = new Transformer(architectureOf(file)(file, weights), { source: "test" }, text, runtime);
   return { model, read };
 }
 

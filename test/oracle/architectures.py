@@ -179,12 +179,6 @@ def llama3(c, tokens):
     scaling = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=48)
     return llama(c, tokens, scaling, base=100.0)
 
-def llama_partial(c, tokens):
-    """Half of each head turns; frequencies are those of a head of that half."""
-    head_size, share = 8, 0.5
-    found = llama_like(c, tokens, head_size=head_size, angles=frequencies(int(head_size * share), 100.0))
-    return llama_config("LlamaForCausalLM", "llama", rope_theta=100.0, head_dim=head_size, partial_rotary_factor=share), found
-
 def mistral(c, tokens):
     window = 5
     found = llama_like(c, tokens, mask=causal_window(N, window), angles=frequencies(WIDTH // HEADS, 10000.0))
@@ -284,8 +278,7 @@ def vit(c, pixels):
 
 # ---------------------------------------------------------------- files
 ARCHITECTURES = {"gpt2": gpt2, "gpt-neo": gpt_neo, "llama": llama, "llama-linear": llama_linear, "llama3": llama3, "mistral": mistral,
-                 "qwen2": qwen2, "gemma": gemma, "bert": bert, "roberta": roberta, "distilbert": distilbert, "vit": vit,
-                 "llama-partial": llama_partial}
+                 "qwen2": qwen2, "gemma": gemma, "bert": bert, "roberta": roberta, "distilbert": distilbert, "vit": vit}
 
 def rounded(values): return [[float(f"{v:.9g}") for v in row] for row in values]
 

@@ -51,6 +51,10 @@ export class SafetensorsFile implements WeightSource {
     return this.entries.has(name);
   }
 
+  shape(name: string): readonly number[] | undefined {
+    return this.entries.get(name)?.shape;
+  }
+
   require(name: string, shape: readonly number[]): void {
     const entry = this.#entry(name);
     if (!readableDtypes.includes(entry.dtype)) {

@@ -64,6 +64,10 @@ export class ShardedWeights implements WeightSource {
     return this.shards.has(name);
   }
 
+  shape(name: string): readonly number[] | undefined {
+    return this.shards.get(name)?.shape(name);
+  }
+
   require(name: string, shape: readonly number[]): void {
     this.#shard(name).require(name, shape);
   }

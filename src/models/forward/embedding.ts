@@ -1,5 +1,7 @@
 // From the inputs of a model to the hidden states of its first block.
 import { checkInteger, wrongKind } from "../../base/check.js";
+import type { Tensor } from "../../base/tensor.js";
+import type { Linear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
 import type { ModelInput } from "../model.js";
 import { lookUp, type WeightSource } from "./weights.js";
@@ -9,8 +11,10 @@ export interface Embedding {
   check(label: string, input: ModelInput): number;
   /** [Σ tokens, width] in double precision, the inputs one below the other. */
   embed(inputs: readonly ModelInput[]): Promise<Float64Array>;
-  /** What the hidden states of block 0 are of that, where they aren't the same. */
+  /** The norm of that, where the hidden states of block 0 are normed. */
   norm?(): Promise<NormSpec>;
+  /** The map from that to the hidden states of block 0, where they are of another width. */
+  project?(): Promise<Linear>;
 }
 
 /** A table of the weights, [size, width], of which each token of a window adds one row. */
@@ -25,21 +29,38 @@ export const byToken: Table["rows"] = (window) => window;
 export const byPosition: Table["rows"] = (window) => window.map((_, position) => position);
 
 export interface TokenEmbeddingSpec {
+  /** Of the sum of all tables. */
   width: number;
   vocabulary: number;
   context: number;
-  tables: readonly Table[];
-  /** Default 1. */
+  words: Table;
+  /** Of the table of words. */
+  wordWidth: number;
+  /** On the words; default 1. */
   scale?: number;
+  /** From the words to the width of the other tables. */
+  raise?: () => Promise<Linear>;
+  /** Tables added to the words. */
+  tables: readonly Table[];
   norm?: () => Promise<NormSpec>;
+  project?: () => Promise<Linear>;
 }
 
-/** scale · Σ of a row of each table. */
-export function tokenEmbedding(
-  weights: WeightSource,
-  { width, vocabulary, context, tables, scale = 1, norm }: TokenEmbeddingSpec,
-): Embedding {
+/** scale · words + Σ of a row of each further table. */
+export function tokenEmbedding(weights: WeightSource, spec: TokenEmbeddingSpec): Embedding {
+  const { width, vocabulary, context, words, wordWidth, scale = 1, raise, tables, norm, project } = spec;
+  weights.require(words.name, [words.size, wordWidth]);
   for (const { name, size } of tables) weights.require(name, [size, width]);
+
+  async function add(table: Table, columns: number, windows: readonly (readonly number[])[], to: Float64Array) {
+    const ids = windows.flatMap(table.rows);
+    const row = await lookUp(weights, table.name, ids);
+    for (const [at, id] of ids.entries()) {
+      const term = row(id);
+      for (let c = 0; c < columns; c++) to[at * columns + c] += term[c];
+    }
+  }
+
   return {
     check(label, tokens) {
       if (!Array.isArray(tokens)) throw wrongKind(label, "an array of token ids", tokens);
@@ -52,25 +73,33 @@ export function tokenEmbedding(
       return tokens.length;
     },
 
-    async embed(windows) {
-      const tokens = windows as readonly (readonly number[])[];
-      const hidden = new Float64Array(tokens.reduce((sum, window) => sum + window.length, 0) * width);
-      for (const { name, rows } of tables) {
-        const ids = tokens.flatMap(rows);
-        const row = await lookUp(weights, name, ids);
-        for (const [at, id] of ids.entries()) {
-          const term = row(id);
-          for (let c = 0; c < width; c++) hidden[at * width + c] += scale * term[c];
-        }
-      }
+    async embed(inputs) {
+      const windows = inputs as readonly (readonly number[])[];
+      const tokens = windows.reduce((sum, window) => sum + window.length, 0);
+      const embedded = new Float64Array(tokens * wordWidth);
+      await add(words, wordWidth, windows, embedded);
+      if (scale !== 1) for (let i = 0; i < embedded.length; i++) embedded[i] *= scale;
+      const hidden = raise ? mapRows(embedded, await raise()) : embedded;
+      for (const table of tables) await add(table, width, windows, hidden);
       return hidden;
     },
 
     norm,
+    project,
   };
 }
 
-/** The table of token embeddings; a checkpoint that ties it to the head may keep it under the head's name only. */
-export function tokenTable(weights: WeightSource, name: string, tied: boolean): string {
-  return tied && !weights.has(name) && weights.has("lm_head.weight") ? "lm_head.weight" : name;
+/** x · weight + bias in double precision, for the few tokens of an input. */
+function mapRows(x: Float64Array, { weight, bias }: Linear): Float64Array {
+  const [dIn, dOut] = (weight as Tensor).shape;
+  const y = new Float64Array((x.length / dIn) * dOut);
+  for (let i = 0; i * dIn < x.length; i++) {
+    const row = y.subarray(i * dOut, (i + 1) * dOut);
+    if (bias) row.set(bias.data);
+    for (let c = 0; c < dIn; c++) {
+      const entry = x[i * dIn + c];
+      for (let o = 0; o < dOut; o++) row[o] += entry * weight.data[c * dOut + o];
+    }
+  }
+  return y;
 }

@@ -6,65 +6,87 @@ import type { Tensor, TensorLike } from "../../base/tensor.js";
 import { type Linearization, type Linearizer, type StepsTogether, stepsTogether } from "../../device/linearization.js";
 import type { Attention } from "../../measure/createRuntime.js";
 
+/** Positions may depend on the number of tokens: there is one layer for each regime of lengths that was used. */
 export class LazyAttention extends Held implements Attention, StepsTogether {
-  readonly #make: () => Promise<Attention>;
-  #making?: Promise<Attention>;
-  #made?: Attention;
+  readonly #regime: (tokens: number) => number;
+  readonly #make: (tokens: number) => Promise<Attention>;
+  readonly #making = new Map<number, Promise<Attention>>();
+  readonly #made: Attention[] = [];
   #disposed = false;
 
   constructor(
     readonly dIn: number,
     readonly dOut: number,
     readonly heads: number,
-    make: () => Promise<Attention>,
+    regime: (tokens: number) => number,
+    make: (tokens: number) => Promise<Attention>,
   ) {
     super();
+    this.#regime = regime;
     this.#make = make;
   }
 
   async forward(x: TensorLike): Promise<Tensor> {
-    return (await this.#layer()).forward(x);
+    return (await this.#layer(x)).forward(x);
   }
 
   async linearize(x: TensorLike): Promise<Linearization> {
-    return (await this.#layer()).linearize(x);
+    return (await this.#layer(x)).linearize(x);
   }
 
   async probabilities(x: TensorLike): Promise<Tensor> {
-    return (await this.#layer()).probabilities(x);
+    return (await this.#layer(x)).probabilities(x);
   }
 
   async together(): Promise<Linearizer> {
-    const layer = await this.#layer();
-    return stepsTogether(layer) ? layer.together() : layer;
+    throwIfDisposed("attention layer", this.#disposed);
+    const shared = new Map<Attention, Promise<Linearizer>>();
+    return {
+      linearize: async (x) => {
+        const layer = await this.#layer(x);
+        const together = shared.get(layer) ?? (stepsTogether(layer) ? layer.together() : Promise.resolve(layer));
+        shared.set(layer, together);
+        return (await together).linearize(x);
+      },
+    };
   }
 
   head(index: number): Attention {
     throwIfDisposed("attention layer", this.#disposed);
     checkInteger("head", index, 0, this.heads - 1);
-    return new LazyAttention(this.dIn, this.dOut, 1, async () => (await this.#layer()).head(index));
+    const make = async (tokens: number) => (await this.#ofLength(tokens)).head(index);
+    return new LazyAttention(this.dIn, this.dOut, 1, this.#regime, make);
   }
 
   dispose(): void {
     this.#disposed = true;
-    this.#made?.dispose();
-    this.#made = undefined;
+    for (const layer of this.#made.splice(0)) layer.dispose();
   }
 
-  async #layer(): Promise<Attention> {
+  /** Of the input's number of tokens, as far as it is one: the layer itself tells what is wrong with it. */
+  #layer(x: TensorLike): Promise<Attention> {
+    const tokens = (x as Tensor | undefined)?.shape?.[0] ?? (x as { dims?: number[] } | undefined)?.dims?.[0];
+    return this.#ofLength(typeof tokens === "number" ? tokens : 1);
+  }
+
+  async #ofLength(tokens: number): Promise<Attention> {
     throwIfDisposed("attention layer", this.#disposed);
-    this.#making ??= this.#make().then(
-      (made) => {
-        if (this.#disposed) made.dispose();
-        else this.#made = made;
-        return made;
-      },
-      (error) => {
-        this.#making = undefined;
-        throw error;
-      },
-    );
-    const layer = await this.#making;
+    const regime = this.#regime(tokens);
+    const making =
+      this.#making.get(regime) ??
+      this.#make(tokens).then(
+        (made) => {
+          if (this.#disposed) made.dispose();
+          else this.#made.push(made);
+          return made;
+        },
+        (error) => {
+          this.#making.delete(regime);
+          throw error;
+        },
+      );
+    this.#making.set(regime, making);
+    const layer = await making;
     throwIfDisposed("attention layer", this.#disposed);
     return layer;
   }

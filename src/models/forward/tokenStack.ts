@@ -29,23 +29,24 @@ export class TokenStack {
     });
   }
 
-  /** The image under a layer that maps each token by itself and keeps the width. */
+  /** The image under a layer that maps each token by itself. */
   async apply(layer: Layer, signal?: AbortSignalLike): Promise<TokenStack> {
     const { data, width } = this;
-    const image = data.slice();
+    const size = (data.length / width) * layer.dOut;
+    const image = data instanceof Float64Array ? new Float64Array(size) : new Float32Array(size);
     for (let from = 0; from < data.length; from += tokensAtOnce * width) {
       await turn();
       throwIfAborted(signal);
       const rows = data.subarray(from, from + tokensAtOnce * width);
       const { data: part } = await layer.forward(tensor(rows, [rows.length / width, width]));
-      image.set(part, from);
+      image.set(part, (from / width) * layer.dOut);
     }
-    return new TokenStack(image, this.lengths, width);
+    return new TokenStack(image, this.lengths, layer.dOut);
   }
 
-  /** Adds to the elements from `at` on. */
-  add(term: RealArray, at = 0): void {
+  /** Adds, element by element. */
+  add(term: RealArray): void {
     const { data } = this;
-    for (let i = 0; i < term.length; i++) data[at + i] += term[i];
+    for (let i = 0; i < term.length; i++) data[i] += term[i];
   }
 }

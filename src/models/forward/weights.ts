@@ -3,6 +3,8 @@ import type { Tensor } from "../../base/tensor.js";
 
 export interface WeightSource {
   has(name: string): boolean;
+  /** The shape of a tensor that is there; undefined where it is only known once it was required. */
+  shape(name: string): readonly number[] | undefined;
   /** Announces a tensor that will be read, so that what is missing or misshapen is named before any work. */
   require(name: string, shape: readonly number[]): void;
   /** A tensor required before. Its elements are finite. */

@@ -1,8 +1,4 @@
 // How Hugging Face initialises the architectures that can be made from a seed, and the sizes it gives them.
-import type { ArchitectureReader } from "../architectures/architectures.js";
-import { bert } from "../architectures/bert.js";
-import { gpt2 } from "../architectures/gpt2.js";
-import { llama } from "../architectures/llama.js";
 import { type Law, RandomWeights } from "./randomWeights.js";
 
 /** The architectures that `randomModel` makes. */
@@ -19,7 +15,6 @@ export interface Sizes {
 }
 
 export interface Recipe {
-  read: ArchitectureReader;
   /** Of the names of its tensors. */
   prefix: string;
   /** Those of its Hugging Face configuration. */
@@ -34,7 +29,6 @@ export interface Recipe {
 
 export const recipes: Readonly<Record<RandomArchitecture, Recipe>> = {
   gpt2: {
-    read: gpt2,
     prefix: "transformer.",
     defaults: { layers: 12, width: 768, heads: 12, context: 1024 },
     inner: (width) => 4 * width,
@@ -49,7 +43,6 @@ export const recipes: Readonly<Record<RandomArchitecture, Recipe>> = {
     }),
   },
   bert: {
-    read: bert,
     prefix: "bert.",
     defaults: { layers: 12, width: 768, heads: 12, context: 512 },
     inner: (width) => 4 * width,
@@ -64,7 +57,6 @@ export const recipes: Readonly<Record<RandomArchitecture, Recipe>> = {
     }),
   },
   llama: {
-    read: llama,
     prefix: "model.",
     defaults: { layers: 32, width: 4096, heads: 32, context: 2048 },
     // Two thirds of 4·width, as the gate is a third matrix, in multiples of 256 (Touvron et al. 2023).

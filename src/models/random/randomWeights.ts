@@ -27,6 +27,10 @@ export class RandomWeights implements WeightSource {
     return this.#names(name);
   }
 
+  shape(name: string): readonly number[] | undefined {
+    return this.#shapes.get(name);
+  }
+
   require(name: string, shape: readonly number[]): void {
     this.#shapes.set(name, shape);
   }

@@ -1,0 +1,109 @@
+// From the description of a family, a configuration and weights to an architecture.
+import type { NormSpec } from "../../layers/norm.js";
+import type { WeightSource } from "../forward/weights.js";
+import { type Architecture, type Block, blocks, type Read } from "./architecture.js";
+import { attentionOf } from "./attention.js";
+import type { ConfigFile } from "./config.js";
+import { embeddingOf } from "./embedding.js";
+import { type Family, of, ofLayer } from "./family.js";
+import { feedForwardOf } from "./feedForward.js";
+import { imageOf } from "./image.js";
+import { refuseWindows } from "./layerTypes.js";
+import { norm } from "./modules.js";
+import { prefixOf, type Sizes, sizesOf } from "./sizes.js";
+import { refuseUnread } from "./unread.js";
+
+/**
+ * Reads no weights; every tensor that will be read is announced.
+ * @param name the model_type
+ * @throws ModelError for a key that changes results and isn't implemented, a missing or misshapen tensor
+ */
+export function build(name: string, family: Family, config: ConfigFile, weights: WeightSource): Architecture {
+  const sizes = sizesOf(config, family);
+  const prefix = prefixOf(weights, family);
+  config.refuse(family.refuses ?? {});
+  if (!family.windowed) refuseWindows(config);
+  const { embedding, ...input } = family.image
+    ? imageOf(config, weights, family.image, sizes.width, prefix)
+    : embeddingOf(config, weights, family, sizes, prefix);
+  const made = blocks(sizes.layers, (layer) => blockOf(config, weights, family, sizes, prefix, layer));
+  const final = finalOf(config, weights, family, sizes, prefix);
+  refuseUnread(config, family.ignores ?? []);
+  return {
+    config: {
+      architecture: name,
+      layers: sizes.layers,
+      width: sizes.width,
+      heads: sizes.heads,
+      kvHeads: sizes.kvHeads,
+      headSize: sizes.headSize,
+      ...input,
+    },
+    stacks: [
+      {
+        name: family.stack ?? "decoder",
+        embedding,
+        blocks: made,
+        finalNorm: final,
+      },
+    ],
+  };
+}
+
+/** Files of blocks alone lack it, and no attention needs it. */
+function finalOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  sizes: Sizes,
+  prefix: string,
+): Read<NormSpec> | undefined {
+  const name = of(family.final, config);
+  if (!name || (family.normGain !== false && !weights.has(`${prefix}${name}.weight`))) return undefined;
+  return normOf(config, weights, family, sizes, prefix + name);
+}
+
+function normOf(config: ConfigFile, weights: WeightSource, family: Family, sizes: Sizes, name: string): Read<NormSpec> {
+  return norm(weights, name, {
+    kind: family.norm,
+    width: sizes.width,
+    epsilon: sizes.epsilon,
+    gainOffset: family.gainOffset,
+    gain: family.normGain,
+    bias: family.norm === "layer" && of(family.normBias ?? true, config),
+  });
+}
+
+function blockOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  sizes: Sizes,
+  prefix: string,
+  layer: number,
+): Block {
+  const path = prefix + family.layer.replace("{}", String(layer));
+  const named = (name: string | undefined) =>
+    name === undefined ? undefined : normOf(config, weights, family, sizes, path + name);
+  const order = of(family.order, config);
+  const [first, second] = ofLayer(family.norms, config, layer).map(named);
+  const [attentionAfter, feedForwardAfter] = (family.branchNorms ?? []).map(named);
+  const attention = attentionOf(config, weights, family, sizes, layer, path);
+  const feedForward = feedForwardOf(config, weights, family, sizes.width, path);
+  if (order === "post") {
+    return {
+      order: "sequential",
+      attention: { ...attention, behind: first },
+      feedForward: { spec: feedForward, behind: second },
+    };
+  }
+  return {
+    order,
+    attention: { before: first, ...attention, after: attentionAfter },
+    feedForward: {
+      before: second ?? (order === "parallel" ? first : undefined),
+      spec: feedForward,
+      after: feedForwardAfter,
+    },
+  };
+}

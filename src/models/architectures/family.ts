@@ -1,0 +1,177 @@
+// What distinguishes one family of transformers from another: one record, which build.ts turns into an architecture.
+import type { Activation } from "../../layers/activation.js";
+import type { ConfigFile } from "./config.js";
+import type { ExpertsRule } from "./experts.js";
+import type { RopeRule } from "./rope.js";
+
+/** The same for all configurations, or a function of one. */
+export type Of<T> = T | ((config: ConfigFile) => T);
+/** The same for all layers, or a function of the configuration and the layer. */
+export type OfLayer<T> = T | ((config: ConfigFile, layer: number) => T);
+
+/** The value of a field for a configuration. */
+export function of<T>(field: Of<T>, config: ConfigFile): T {
+  return typeof field === "function" ? (field as (config: ConfigFile) => T)(config) : field;
+}
+
+/** The value of a field for a layer. */
+export function ofLayer<T>(field: OfLayer<T>, config: ConfigFile, layer: number): T {
+  return typeof field === "function" ? (field as (config: ConfigFile, layer: number) => T)(config, layer) : field;
+}
+
+/** Keys of config.json for one number, in the order in which they are looked for, and its value where all are absent. */
+export interface Key<T> {
+  readonly keys: readonly string[];
+  readonly absent?: T;
+}
+
+/** How one tensor holds query, key and value: rows of its output, one after another. */
+export type Fusion =
+  /** All of q, then all of k, then all of v. */
+  | "joined"
+  /** By head: its q, its k, its v. */
+  | "heads"
+  /** By group of heads: the group's q, its k, its v (Falcon). */
+  | "groups"
+  /** Four shards of q, v, k (CodeGen). */
+  | "shards";
+
+/** Norms of queries and keys. */
+export interface QueryKeyNorms {
+  /** Over each head with one gain, over each head with gains of its own, or over the whole width. */
+  readonly over: "head" | "each-head" | "width";
+  /** Name of a norm, with {} for q and k; or for each head a tensor, with {head}. */
+  readonly name: string;
+  /** Default: the family's norm. */
+  readonly norm?: "rms" | "layer";
+  readonly bias?: boolean;
+}
+
+/** Where positions come from that are added to the embeddings. */
+export interface PositionTable {
+  readonly name: string;
+  /** Rows in front of the first token's, which the table has beside those of the context. */
+  readonly offset?: number;
+  /** The padding token's id, from which on tokens count; padding doesn't count. */
+  readonly padding?: (config: ConfigFile) => number;
+}
+
+/** How images become tokens. */
+export interface ImageRule {
+  /** Prefix of the names, with its dot. */
+  readonly embeddings: string;
+  readonly classToken: boolean;
+}
+
+/** One family of checkpoints. */
+export interface Family {
+  /** Default "decoder". */
+  readonly stack?: "decoder" | "encoder";
+  /** The prefixes of all names where a head stands on the model, and other prefixes that occur. */
+  readonly prefix: readonly string[];
+  /** Of models that read images: what stands in the place of the table of word embeddings. */
+  readonly image?: ImageRule;
+  /** The table of word embeddings. */
+  readonly embed: string;
+  /** Whether the file may keep that table under the head's name only; default by tie_word_embeddings. */
+  readonly tied?: boolean;
+  /** Prefix of a block's names, with its dot and {} for its number. */
+  readonly layer: string;
+  /** The norm after the last block. */
+  readonly final?: Of<string | undefined>;
+
+  /** Width of the word embeddings where it isn't the model's. */
+  readonly embedWidth?: (config: ConfigFile, width: number) => number;
+  /** On the word embeddings. */
+  readonly embedScale?: (config: ConfigFile, width: number) => number;
+  readonly positions?: Of<PositionTable | undefined>;
+  /** Table of token types, of which all tokens have the first. */
+  readonly types?: { readonly name: string; readonly key: string; readonly absent: number };
+  /** The norm of the embeddings. */
+  readonly embedNorm?: string;
+  /** The linear map of the embeddings to the model's width: before positions are added, or after the norm. */
+  readonly project?: {
+    readonly name: string;
+    readonly place: "before positions" | "after norm";
+    readonly bias: boolean;
+    /** It is there for equal widths, too. */
+    readonly always?: boolean;
+  };
+
+  /** Of the names that occur for a size, this family's, for messages where all are absent: "n_embd". */
+  readonly keys?: readonly string[];
+  /** The longest sequence: its keys, and its default. */
+  readonly context: Key<number>;
+  /** Default of the number of key and value heads; that of query heads if left out. */
+  readonly kvHeads?: number | ((config: ConfigFile, heads: number) => number);
+  /** Default of head_dim; the width by the heads if left out. */
+  readonly headSize?: number;
+  /** The width of the feed-forward part; what the tensors have where all keys are absent and there is no default. */
+  readonly inner?: { readonly keys: readonly string[]; readonly absent?: (width: number) => number };
+
+  readonly norm: "rms" | "layer";
+  /** Added to the stored gains of the norms. */
+  readonly gainOffset?: number;
+  /** Norms have a gain, and (layer norms) a bias; default true. */
+  readonly normGain?: boolean;
+  readonly normBias?: Of<boolean>;
+  readonly epsilon: { readonly key?: string; readonly absent: number };
+  /**
+   * "sequential": h ← h + attention(norm(h)), then h ← h + feedForward(norm(h)). "parallel": both at once. "post":
+   * h ← norm(h + attention(h)), then h ← norm(h + feedForward(h)). "normed": as "sequential", but what is added to is
+   * the normed input.
+   */
+  readonly order: Of<"sequential" | "parallel" | "post" | "normed">;
+  /** Norms in front of both branches, or behind the sums ("post"); undefined: none, or in parallel blocks the first's. */
+  readonly norms: OfLayer<readonly [string | undefined, string | undefined]>;
+  /** Norms on the branches. */
+  readonly branchNorms?: readonly [string, string];
+  /** Factor on both branches. */
+  readonly residual?: (config: ConfigFile) => number;
+
+  /** Linear maps are stored [in, out] (GPT-2's Conv1D), not [out, in]. */
+  readonly transposed?: boolean;
+  /** Name of the maps of query, key and value, with {} for one of the words. */
+  readonly qkv: string;
+  readonly words?: readonly [string, string, string];
+  readonly fusion?: Of<Fusion | undefined>;
+  readonly output: string;
+  /** Whether a map has a bias by config.json: "query" stands for query, key and value; undefined: as the file has it. */
+  readonly bias?: (config: ConfigFile, map: "query" | "output" | "inner") => boolean | undefined;
+  readonly queryKeyNorms?: Of<QueryKeyNorms | undefined>;
+  readonly rope?: Of<RopeRule | undefined>;
+  /** Whether a layer has its rotary positions; default all have. */
+  readonly rotates?: (config: ConfigFile, layer: number, windowed: boolean) => boolean;
+  readonly scale?: (config: ConfigFile, layer: number, headSize: number) => number;
+  /** Slopes of positions on the scores, by head. */
+  readonly slopes?: (config: ConfigFile, heads: number, scale: number) => number[] | undefined;
+  readonly softcap?: (config: ConfigFile) => number | undefined;
+  readonly sinks?: string;
+  /** Tokens see those after them too. */
+  readonly bothSides?: Of<boolean>;
+  /** Which layers have a window. */
+  readonly windowed?: (config: ConfigFile, layer: number) => boolean;
+  /** Size of the window: its key, and its value where that is absent (null: none). */
+  readonly window?: { readonly key: string; readonly absent?: number };
+  /**
+   * What a window of a size is. "before" (default): the token and size − 1 before it, or where both sides are seen
+   * size on each. "half": half its size before, or on both sides. "chunks": the tokens before in chunks of that size.
+   */
+  readonly windowKind?: Of<"before" | "chunks" | "half">;
+
+  /** Names of gate, up and down; gate and up the same: one tensor of two halves. */
+  readonly feedForward: readonly [string | undefined, string, string];
+  /** Of one tensor for gate and up, up is the first half. */
+  readonly upFirst?: boolean;
+  readonly activation: { readonly key?: string; readonly absent: string };
+  /** Names of activations that mean another one here. */
+  readonly activations?: Readonly<Record<string, Activation>>;
+  readonly experts?: ExpertsRule;
+  /** Layers without experts. */
+  readonly dense?: (config: ConfigFile, layer: number) => boolean;
+
+  /** Keys that other families read, and this one's library ignores. */
+  readonly ignores?: readonly string[];
+  /** Keys that are refused unless their value is one of these, null, false or absent. */
+  readonly refuses?: Readonly<Record<string, readonly unknown[]>>;
+}

@@ -1,0 +1,72 @@
+// The feed-forward part of a layer.
+import type { Activation } from "../../layers/activation.js";
+import type { FeedForwardSpec } from "../forward/feedForward.js";
+import type { WeightSource } from "../forward/weights.js";
+import { activations } from "./activations.js";
+import type { Read } from "./architecture.js";
+import type { ConfigFile } from "./config.js";
+import type { Family } from "./family.js";
+import { linear, rowsBetween, scaledLinear } from "./modules.js";
+
+/** The feed-forward part of the layer whose tensors' names begin with `prefix`. */
+export function feedForwardOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  width: number,
+  prefix: string,
+): Read<FeedForwardSpec> {
+  const [gateName, upName, downName] = family.feedForward.map((name) => name && prefix + name) as [
+    string | undefined,
+    string,
+    string,
+  ];
+  const fused = gateName === upName;
+  const inner = innerOf(config, weights, family, width, upName, fused);
+  const bias = family.bias?.(config, "inner");
+  const { transposed } = family;
+  const outward = { dIn: width, dOut: inner, bias, transposed };
+  const both = fused
+    ? linear(weights, { ...outward, name: upName, dOut: 2 * inner }, [
+        { rows: rowsBetween(0, inner) },
+        { rows: rowsBetween(inner, 2 * inner) },
+      ])
+    : undefined;
+  const gate = gateName && !fused ? linear(weights, { ...outward, name: gateName }) : undefined;
+  const up = fused ? undefined : linear(weights, { ...outward, name: upName });
+  const down = linear(weights, { name: downName, dIn: inner, dOut: width, bias, transposed });
+  const activation = activationOf(config, family);
+  const residual = family.residual?.(config) ?? 1;
+  return async () => {
+    const out = await down();
+    const spec = { down: residual === 1 ? out : scaledLinear(out, residual), activation };
+    if (!both) return { ...spec, up: await up!(), ...(gate ? { gate: await gate() } : {}) };
+    const [first, second] = await both();
+    return family.upFirst ? { ...spec, gate: second, up: first } : { ...spec, gate: first, up: second };
+  };
+}
+
+/** From its key, its rule, or else from the tensor's shape. */
+function innerOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  width: number,
+  up: string,
+  fused: boolean,
+): number {
+  const { keys = ["intermediate_size"], absent } = family.inner ?? {};
+  if (keys.length === 0 && absent) return absent(width);
+  const key = config.name(keys);
+  const given = (config.value(key) ?? undefined) !== undefined;
+  const shape = weights.shape(`${up}.weight`);
+  if (given || absent || !shape || shape.length !== 2) return config.count(key, absent?.(width));
+  const outputs = family.transposed ? shape[1] : shape[0];
+  return fused ? Math.floor(outputs / 2) : outputs;
+}
+
+function activationOf(config: ConfigFile, family: Family): Activation {
+  const { key, absent } = family.activation;
+  const known = { ...activations, ...family.activations };
+  return key ? config.oneOf(key, known, absent) : known[absent];
+}
