@@ -144,7 +144,7 @@ describe("keys that change the attention and are not implemented, or can't be, a
   it.each<[string, string, unknown]>([
     ["bert", "position_embedding_type", "relative_key_query"],
     ["bert", "add_cross_attention", true],
-    ["bert", "hidden_act", "relu"],
+    ["bert", "hidden_act", "elu"],
     ["bert", "num_attention_heads", 5],
     ["roberta", "position_embedding_type", "relative_key"],
     ["roberta", "max_position_embeddings", 2],
