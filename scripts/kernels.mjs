@@ -1,11 +1,15 @@
 // Compiles the AssemblyScript kernels, four binaries from one source and four more for teams of threads, and embeds each
-// as base64 in a module of its own.
+// as base64 in a module of its own, and what the host must know of them in another.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import asc from "assemblyscript/asc";
+import { asModule, readAbi } from "./abi.mjs";
 
 const embedded = "src/device/wasm/kernels";
 await mkdir(embedded, { recursive: true });
+const abi = await readAbi();
+await replace(`${embedded}/abi.ts`, asModule(abi));
+const common = ["--config", "asconfig.json", "--use", `ABI=${abi.hash}`];
 const threads = ["--enable", "threads", "--sharedMemory", "--maximumMemory", "65535"];
 for (const target of ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"]) {
   const team = `${target}-threads`;
@@ -14,7 +18,7 @@ for (const target of ["f32-simd", "f32-relaxed", "f64-simd", "f64-relaxed"]) {
 }
 
 async function make(name, target, args) {
-  const { error, stdout, stderr } = await asc.main([...args, "--config", "asconfig.json", "--target", target], {
+  const { error, stdout, stderr } = await asc.main([...args, ...common, "--target", target], {
     writeFile: async (file, contents) => {
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, contents);
@@ -25,9 +29,13 @@ async function make(name, target, args) {
     process.exit(1);
   }
   const bytes = await readFile(`build/kernels/${name}.wasm`);
-  const file = `${embedded}/${name}.ts`;
   const code = `// Made by scripts/kernels.mjs from assembly/.\nexport default "${bytes.toString("base64")}";\n`;
+  await replace(`${embedded}/${name}.ts`, code);
+  process.stdout.write(`${name}: ${bytes.length} bytes\n`);
+}
+
+/** Whoever reads the file meanwhile has the old one or the new one. */
+async function replace(file, code) {
   await writeFile(`${file}.tmp`, code);
   await rename(`${file}.tmp`, file);
-  process.stdout.write(`${name}: ${bytes.length} bytes\n`);
 }

@@ -7,7 +7,7 @@ import { applyKernel } from "./apply.js";
 import { Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
-import { copyStruct, PRIMAL, ROW, structSize, tileColumns } from "./layout.js";
+import { copyStruct, PRIMAL, ROW, tileColumns } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 import type { Basis, ReducedLayer } from "./reducedLayer.js";
 
@@ -42,7 +42,7 @@ export class WasmCore implements Core, HasKrylovSpace {
     this.#lockstep = lockstep;
     this.inShape = [n, layer.dIn];
     this.outShape = [n, layer.dOut];
-    this.#primal = region.bytes(structSize(PRIMAL), "a linearization");
+    this.#primal = region.bytes(PRIMAL.bytes, "a linearization");
     // A head is not divided between threads, so that there is little for them to share.
     copyStruct(region.heap, primal, this.#primal, PRIMAL, { layer: layer.at, shared: 0 });
   }

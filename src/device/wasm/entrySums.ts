@@ -5,7 +5,7 @@ import { type HostPrimal, queryCovariance, seenTokens } from "../../jacobian/hos
 import { product } from "../../linalg/dense.js";
 import { type Heap, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { BLOCK_ROW, MR, ROW, readField, structSize, writeStruct } from "./layout.js";
+import { BLOCK_ROW, MR, ROW, readField, writeStruct } from "./layout.js";
 
 export interface EntrySums {
   /** The largest sum of |entries| of a column, and of a row. */
@@ -84,7 +84,7 @@ class BlockRows {
     const what = "the blocks of a Jacobian";
     const reals = (count: number) => region.reals(count, what);
     const mapSize = this.#panels * this.#columns * rows;
-    this.#at = region.bytes(structSize(BLOCK_ROW), what);
+    this.#at = region.bytes(BLOCK_ROW.bytes, what);
     this.#fields = {
       maps: reals(heads.length * mapSize),
       weights: reals(KEYS * heads.length),

@@ -2,8 +2,10 @@
 import { wrongKind } from "../../base/check.js";
 import { DeviceError } from "../../base/errors.js";
 import type { URLLike } from "../../base/platform.js";
+import { version } from "../../base/version.js";
 import { compile, instantiate, webAssembly } from "./compile.js";
 import { loadKernels } from "./embeddedKernels.js";
+import { ABI } from "./layout.js";
 import type { WasmMemory, WasmModule } from "./webassembly.js";
 
 /** The exports of assembly/index.ts. Pointers are unsigned byte offsets, kept in numbers. */
@@ -89,14 +91,18 @@ export async function instantiateKernels(
   const module = override === undefined ? await load(`${dtype}-${simd()}`) : await fromSource(override);
   const exports = await instantiate(module, { env: { memory, abort: () => undefined, ...imports } });
   const kernels: Kernels = { ...(exports as Omit<Kernels, "membersFor">), membersFor: () => 1 };
-  const word = dtype === "f32" ? 4 : 8;
   const description = typeof kernels.describe === "function" ? kernels.describe() : 0;
-  if ((description & 255) !== word) {
+  if ((description & 15) !== (dtype === "f32" ? 4 : 8)) {
     throw new DeviceError(
       `"kernels": this WebAssembly module is not howsmooth's ${dtype} kernels; use the file of this version and dtype`,
     );
   }
-  return { module, kernels, simd: description & 256 ? "relaxed" : "simd128" };
+  if (description >>> 10 !== ABI) {
+    throw new DeviceError(
+      `"kernels": this file is of another version of howsmooth and lays its memory out otherwise; use that of ${version}`,
+    );
+  }
+  return { module, kernels, simd: description & 16 ? "relaxed" : "simd128" };
 }
 
 /** The modules of a loader, each compiled once and shared by all who ask. */

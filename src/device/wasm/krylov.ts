@@ -4,16 +4,7 @@ import { type Tensor, tensor } from "../../base/tensor.js";
 import type { KrylovOptions, KrylovSpace } from "../../spectral/krylov.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import {
-  KRYLOV,
-  panelSize,
-  readField,
-  readPanels,
-  structSize,
-  tileColumns,
-  writePanels,
-  writeStruct,
-} from "./layout.js";
+import { KRYLOV, panelSize, readField, readPanels, tileColumns, writePanels, writeStruct } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 
 /** Numbers that the kernels handle at a time (assembly/vectors.ts). */
@@ -70,7 +61,7 @@ export class WasmKrylovSpace implements KrylovSpace {
       range: this.#sizeOf(this.#range) * heap.word,
     };
     this.dtype = heap.word === 4 ? "f32" : "f64";
-    this.#at = region.bytes(structSize(KRYLOV), "a Krylov space");
+    this.#at = region.bytes(KRYLOV.bytes, "a Krylov space");
     this.#vTable = region.bytes((options.maxSteps + 1) * 4, "a Krylov space");
     this.#uTable = region.bytes((options.maxSteps + 1) * 4, "a Krylov space");
     this.#coefficients = region.bytes((options.maxSteps + 1) * 8, "a Krylov space");

@@ -9,7 +9,7 @@ import type { Layer } from "../linearization.js";
 import { applyKernel } from "./apply.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { ACTIVATION, LINEAR, MR, NORM, structSize, tileColumns, writeStruct } from "./layout.js";
+import { ACTIVATION, LINEAR, MR, NORM, tileColumns, writeStruct } from "./layout.js";
 
 export class WasmLinear extends Held implements Layer {
   readonly dIn: number;
@@ -67,7 +67,7 @@ function packLinear(kernels: Kernels, region: Region, { dIn, dOut, weight, bias 
     kernels.packStrips(dOut, dIn, at, word, dOut * word, fields.weight);
     kernels.packStrips(dIn, dOut, at, dOut * word, word, fields.back);
   });
-  const at = region.bytes(structSize(LINEAR), what);
+  const at = region.bytes(LINEAR.bytes, what);
   writeStruct(heap, at, LINEAR, fields);
   return at;
 }
@@ -107,7 +107,7 @@ export class WasmNorm extends Held implements Layer {
     const { data, shape } = checkTensor("x", x, [-1, this.dIn]);
     const [n, d] = shape;
     return borrow(heap, (work) => {
-      const at = work.bytes(structSize(NORM), "a norm");
+      const at = work.bytes(NORM.bytes, "a norm");
       const centred = kind === "layer" ? 1 : 0;
       const fields = { n, d, centred, gain: this.#gain, bias: this.#bias, z: 0, deviation: 0, ":epsilon": epsilon };
       writeStruct(heap, at, NORM, fields);
@@ -125,7 +125,7 @@ export function activate(kernels: Kernels, heap: Heap, activation: ResolvedActiv
   const { data, shape } = checkTensor("x", x);
   const [a, b, c, e] = activation.numbers;
   return borrow(heap, (work) => {
-    const at = work.bytes(structSize(ACTIVATION), "an activation");
+    const at = work.bytes(ACTIVATION.bytes, "an activation");
     const fields = { kind: activation.index, n: 1, d: data.length, slope: 0, curve: 0 };
     writeStruct(heap, at, ACTIVATION, { ...fields, ":a": a, ":b": b, ":c": c, ":e": e });
     const y = applyKernel(heap, data, [1, data.length], [1, data.length], (from, to) => kernels.activate(at, from, to));

@@ -2,6 +2,8 @@
 import type { RealArray } from "../../base/tensor.js";
 import type { Heap } from "./heap.js";
 
+export * from "./kernels/abi.js";
+
 /** Rows of a register tile. */
 export const MR = 6;
 /** Bytes of a row of a panel. */
@@ -41,118 +43,44 @@ export function readPanels(heap: Heap, at: number, n: number, d: number): RealAr
   return data;
 }
 
-type Fields = readonly string[];
-
-/** Fields of 4 bytes, in the order of the classes of the same names; an f64 is marked by a leading colon. */
-export const LAYER = [
-  ...["dIn", "dOut", "heads", "kvHeads", "dHead", "dValue", "channels"],
-  ...["project", "bias", "projectBack", "output", "outputBias", "outputBack", "kind", ":scale"],
-] as const;
-export const PRIMAL = [
-  ...[
-    "layer",
-    "shared",
-    "n",
-    "panels",
-    "strips",
-    "groups",
-    "groupPanels",
-    "tiles",
-    "lo",
-    "hi",
-    "allowed",
-    "pairs",
-    "cos",
-    "sin",
-    "seen",
-  ],
-  ...["groupFirst", "groupEnd", "groupOffset", "headBytes", "streamed", "probabilities", "x", "qkv"],
-  ...["mean", "centred", "offsets", "moves", "attends", "o"],
-  ...["keyStrips", "valueStrips", "held", "keyChannels", "valueChannels", "queryRows"],
-  ...["dqkv", "dO", "dValueChannels", "queryPanels", "scores"],
-  ...["gradientRows", "gradientKeys", "gradientValues", ":maxScore", ":maxRowScore", ":sharpness"],
-] as const;
-export const BLOCK_ROW = [
-  ...["heads", "keys", "strips", "panels", "maps", "weights", "left", "right", "extra", "diagonal"],
-  ...["outSums", "inSums", ":squares"],
-] as const;
-export const GRADIENT = [
-  ...["primal", "channels", "keyTangents", "valueTangents", "queryTangents", "outer", "inner"],
-] as const;
-export const KRYLOV = [
-  "primal",
-  "transposed",
-  "domain",
-  "range",
-  "vs",
-  "us",
-  "coefficients",
-  ":alpha",
-  ":beta",
-] as const;
-
-export const LOCKSTEP = ["spaces", "steps", "count", "panels", "from", "to", "channels", "outputs"] as const;
-
-export const LINEAR = ["dIn", "dOut", "weight", "back", "bias"] as const;
-export const NORM = ["n", "d", "centred", "gain", "bias", "z", "deviation", ":epsilon"] as const;
-export const ACTIVATION = ["kind", "n", "d", "slope", "curve", ":a", ":b", ":c", ":e"] as const;
-
-const known = new Map<Fields, { size: number; of: Map<string, number> }>();
-
-function offsets(fields: Fields): { size: number; of: Map<string, number> } {
-  const found = known.get(fields);
-  if (found) return found;
-  const of = new Map<string, number>();
-  let size = 0;
-  for (const field of fields) {
-    const width = field.startsWith(":") ? 8 : 4;
-    size = Math.ceil(size / width) * width;
-    of.set(field, size);
-    size += width;
-  }
-  const layout = { size: Math.ceil(size / 8) * 8, of };
-  known.set(fields, layout);
-  return layout;
+/** Where the fields of a structure of the kernels lie; the name of an f64 has a leading colon, others are of 4 bytes. */
+interface Structure {
+  readonly bytes: number;
+  readonly fields: Readonly<Record<string, number>>;
 }
 
-export function structSize(fields: Fields): number {
-  return offsets(fields).size;
-}
+type Words<S extends Structure> = Exclude<keyof S["fields"] & string, `:${string}`>;
+type Doubles<S extends Structure> = keyof S["fields"] & `:${string}`;
 
 /** Writes every field, an f64 that is not given as 0; another missing or misspelt one does not compile. */
-export function writeStruct<F extends Fields>(
+export function writeStruct<S extends Structure>(
   heap: Heap,
   at: number,
-  fields: F,
-  values: { [K in Exclude<F[number], `:${string}`>]: number } & { [K in F[number] & `:${string}`]?: number },
+  { fields }: S,
+  values: { [K in Words<S>]: number } & { [K in Doubles<S>]?: number },
 ): void {
   const view = new DataView(heap.memory.buffer, at);
-  for (const [field, offset] of offsets(fields).of) {
-    if (field.startsWith(":")) view.setFloat64(offset, (values as Record<string, number>)[field] ?? 0, true);
-    else view.setUint32(offset, (values as Record<string, number>)[field], true);
+  for (const [field, offset] of Object.entries(fields)) {
+    const value = (values as Record<string, number>)[field];
+    if (field.startsWith(":")) view.setFloat64(offset, value ?? 0, true);
+    else view.setUint32(offset, value, true);
   }
 }
 
 /** Copies a structure, with other values for some of its fields of 4 bytes. */
-export function copyStruct<F extends Fields>(
+export function copyStruct<S extends Structure>(
   heap: Heap,
   from: number,
   to: number,
-  fields: F,
-  changes: { readonly [K in Exclude<F[number], `:${string}`>]?: number },
+  { bytes, fields }: S,
+  changes: { readonly [K in Words<S>]?: number },
 ): void {
-  const { size, of } = offsets(fields);
-  new Uint8Array(heap.memory.buffer).copyWithin(to, from, from + size);
+  new Uint8Array(heap.memory.buffer).copyWithin(to, from, from + bytes);
   const view = new DataView(heap.memory.buffer, to);
-  for (const [field, value] of Object.entries(changes)) view.setUint32(of.get(field) as number, value as number, true);
+  for (const [field, value] of Object.entries(changes)) view.setUint32(fields[field], value as number, true);
 }
 
 /** Reads an f64 field. */
-export function readField<F extends Fields>(
-  heap: Heap,
-  at: number,
-  fields: F,
-  field: F[number] & `:${string}`,
-): number {
-  return new DataView(heap.memory.buffer, at).getFloat64(offsets(fields).of.get(field) as number, true);
+export function readField<S extends Structure>(heap: Heap, at: number, { fields }: S, field: Doubles<S>): number {
+  return new DataView(heap.memory.buffer, at).getFloat64(fields[field], true);
 }

@@ -18,7 +18,7 @@ import type { EntrySums } from "./entrySums.js";
 import { borrow, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { WasmKrylovSpace } from "./krylov.js";
-import { PRIMAL, panelSize, ROW, readPanels, structSize, writePanels, writeStruct } from "./layout.js";
+import { PRIMAL, panelSize, ROW, readPanels, writePanels, writeStruct } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 import { patternDirection, readProbabilities } from "./patterns.js";
 import type { ReducedLayer } from "./reducedLayer.js";
@@ -109,7 +109,7 @@ export class WasmLinearization extends Held implements Linearization, HasCore, H
     }
     if (spec.frequencies) writeRotations(region, fields.cos, fields.sin, n, spec.frequencies);
     writePanels(heap, fields.x, input.data, n, spec.dIn);
-    const copyAt = (member: number) => at + member * structSize(PRIMAL);
+    const copyAt = (member: number) => at + member * PRIMAL.bytes;
     for (const [member, copy] of copies.entries()) {
       writeStruct(heap, copyAt(member), PRIMAL, { ...copy, layer: weights.layer.at });
     }

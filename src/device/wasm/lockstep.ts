@@ -1,7 +1,7 @@
 // Solvers of one layer at several inputs that wait for each other before each step, so that they take it as one.
 import { borrow, type Heap } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { LOCKSTEP, ROW, structSize, writeStruct } from "./layout.js";
+import { LOCKSTEP, ROW, writeStruct } from "./layout.js";
 import type { LayerSizes } from "./weights.js";
 
 /** A space that is ready for step k. */
@@ -80,7 +80,7 @@ export class Lockstep {
         new Uint32Array(heap.memory.buffer, at, count).set(values);
         return at;
       };
-      const at = work.bytes(structSize(LOCKSTEP), what);
+      const at = work.bytes(LOCKSTEP.bytes, what);
       writeStruct(heap, at, LOCKSTEP, {
         spaces: words(together.map((one) => one.space)),
         steps: words(together.map((one) => one.k)),

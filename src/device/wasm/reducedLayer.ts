@@ -4,7 +4,7 @@
 import type { Heap, Region } from "./heap.js";
 import { borrow } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { copyStruct, LAYER, MR, structSize } from "./layout.js";
+import { copyStruct, LAYER, MR } from "./layout.js";
 import type { LayerSizes, PackedLayer } from "./weights.js";
 
 /** An orthonormal basis of coordinates: strips of Q [features × size] and of its transpose. */
@@ -39,7 +39,7 @@ export function reduceLayer(
   const onInput = worthwhile(heads, channels, dIn);
   const onOutput = layer.output !== 0 && worthwhile(heads, dValue, dOut);
   if (!onInput && !onOutput) return undefined;
-  const at = region.bytes(structSize(LAYER), "a layer");
+  const at = region.bytes(LAYER.bytes, "a layer");
   const changes: Record<string, number> = {};
   const reduced: { -readonly [K in keyof ReducedLayer]: ReducedLayer[K] } = { at, dIn, dOut };
   if (onInput) {

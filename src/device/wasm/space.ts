@@ -1,7 +1,7 @@
 // The kernels' structures of a linearization, and memory for everything they point to.
 import { type ResolvedMask, seenKeys } from "../../layers/attention/mask.js";
 import type { Heap, Region } from "./heap.js";
-import { GRADIENT, MR, PRIMAL, ROW, readField, structSize, writePanels, writeStruct } from "./layout.js";
+import { GRADIENT_SPACE, MR, PRIMAL, ROW, readField, writePanels, writeStruct } from "./layout.js";
 import type { Tiling } from "./tiles.js";
 import type { LayerSizes } from "./weights.js";
 
@@ -20,8 +20,8 @@ export function gradientSpace(region: Region, spec: LayerSizes, primal: number, 
   const tokens = tiling.panels * columns;
   const keys = tiling.strips * MR;
   const reals = (count: number) => region.reals(count, "the work space of a gradient");
-  const at = region.bytes(structSize(GRADIENT), "the work space of a gradient");
-  writeStruct(heap, at, GRADIENT, {
+  const at = region.bytes(GRADIENT_SPACE.bytes, "the work space of a gradient");
+  writeStruct(heap, at, GRADIENT_SPACE, {
     primal,
     channels: reals(tokens * (heads * dHead + kvHeads * (dHead + dValue))),
     keyTangents: reals(keys * Math.ceil(dHead / MR) * MR),
@@ -125,7 +125,7 @@ export function primalSpace(
     ...workOfHead(),
     ...(all ?? reusedBy(1)),
   }));
-  return { at: region.bytes(structSize(PRIMAL) * copies.length, "a linearization"), copies };
+  return { at: region.bytes(PRIMAL.bytes * copies.length, "a linearization"), copies };
 }
 
 function zeros(region: Region, bytes: number, what: string): number {
@@ -157,7 +157,7 @@ export function largestScore(heap: Heap, primal: number, members: number): numbe
 }
 
 function copiesOf(primal: number, members: number): number[] {
-  return Array.from({ length: members }, (_, member) => primal + member * structSize(PRIMAL));
+  return Array.from({ length: members }, (_, member) => primal + member * PRIMAL.bytes);
 }
 
 /** cos and sin of position·frequency, in panels of a row a pair. */

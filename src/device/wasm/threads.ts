@@ -2,7 +2,7 @@
 import { DeviceError } from "../../base/errors.js";
 import type { Heap } from "./heap.js";
 import { compiledOnce, instantiateKernels, type KernelSource, type Kernels, type Simd } from "./kernels.js";
-import { MR, ROW } from "./layout.js";
+import { CONTROL, MR, ROW } from "./layout.js";
 import { loadThreadedKernels } from "./threadedKernels.js";
 import { checkThreads, cores, sleepAndWake, startThread, type Thread } from "./worker.js";
 
@@ -33,8 +33,6 @@ export interface TeamOptions {
 
 /** Below this the threads would wait for one another longer than they work. */
 const WORTH_SHARING = 2 ** 19;
-/** Bytes of `Control`. */
-const CONTROL = 36;
 /** Threads of "auto": each asks for memory of its own, and heads are shared out whole. */
 const MOST = 4;
 
@@ -71,8 +69,8 @@ export async function startTeam(
     sleepAndWake(memory),
   );
   const host = kernels as TeamKernels;
-  const control = heap.allocate(CONTROL, "a team");
-  new Uint8Array(memory.buffer, control, CONTROL).fill(0);
+  const control = heap.allocate(CONTROL.bytes, "a team");
+  new Uint8Array(memory.buffer, control, CONTROL.bytes).fill(0);
   const edges = heap.allocate(members * MR * ROW, "a tile for each thread");
   host.setEdgeTile(edges);
   host.joinTeam(0, members, control);

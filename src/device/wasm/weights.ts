@@ -4,7 +4,7 @@ import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { ResolvedLinear } from "../../layers/linear.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { LAYER, MR, readField, structSize, writeStruct } from "./layout.js";
+import { LAYER, MR, readField, writeStruct } from "./layout.js";
 
 /** What is kept of a spec once its weights are packed: the user's arrays are not held on to. */
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
@@ -33,7 +33,7 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
     [spec.value, 1],
   ];
   const strips = (rows: number, k: number) => region.reals(Math.ceil(rows / MR) * MR * k, "the packed weights");
-  const layer = region.bytes(structSize(LAYER), "a layer");
+  const layer = region.bytes(LAYER.bytes, "a layer");
   const project = strips(channels, dIn);
   const projectBack = strips(dIn, channels);
   const bias = region.reals(channels, "the biases");

@@ -22,6 +22,32 @@ async function sigma(kernels: unknown): Promise<number> {
 /** Two tokens at ±1: they move apart by tanh 1 + 2 sech² 1. */
 const known = Math.tanh(1) + 2 / Math.cosh(1) ** 2;
 
+/** What a binary says of itself. */
+async function description(binary: Uint8Array<ArrayBuffer>): Promise<number> {
+  const { WebAssembly } = globalThis as unknown as {
+    WebAssembly: {
+      Memory: new (size: { initial: number; maximum: number }) => object;
+      instantiate(bytes: Uint8Array, imports: object): Promise<{ instance: { exports: { describe(): number } } }>;
+    };
+  };
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 65535 });
+  const { instance } = await WebAssembly.instantiate(binary, { env: { memory, abort: () => undefined } });
+  return instance.exports.describe();
+}
+
+/** i32.const of a signed number of five bytes. */
+function leb128(value: number): Buffer {
+  const bytes = [0x41];
+  let rest = value;
+  for (;;) {
+    const low = rest & 127;
+    rest >>= 7;
+    const last = (rest === 0 && !(low & 64)) || (rest === -1 && (low & 64) !== 0);
+    bytes.push(last ? low : low | 128);
+    if (last) return Buffer.from(bytes);
+  }
+}
+
 describe("kernels", () => {
   const server = createServer((request, response) => {
     response.statusCode = request.url === "/f32.wasm" ? 200 : 404;
@@ -46,6 +72,18 @@ describe("kernels", () => {
 
   it("of another dtype are refused", async () => {
     await expect(createRuntime({ dtype: "f64", kernels: bytes })).rejects.toThrow(/"kernels".*not howsmooth's f64/);
+  });
+
+  it("of another version are refused, in a sentence", async () => {
+    // describe() returns a constant, which stands in the file as it is: one bit of its hash is turned over.
+    const other = Buffer.from(bytes);
+    const constant = leb128(await description(bytes));
+    const at = other.indexOf(constant);
+    expect(other.indexOf(constant, at + 1)).toBe(-1);
+    other[at + 3] ^= 1;
+    await expect(make(other)).rejects.toThrow(
+      /"kernels": this file is of another version of howsmooth.* use that of \d/,
+    );
   });
 
   it("that are other WebAssembly, or none, are refused", async () => {

@@ -50,7 +50,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
       n,
       1,
     );
-    const struct = region.bytes(layout.structSize(layout.ACTIVATION), "an activation");
+    const struct = region.bytes(layout.ACTIVATION.bytes, "an activation");
     const [a, b, c, e] = given;
     const fields = { kind: index, n, d: 1, slope, curve };
     layout.writeStruct(heap, struct, layout.ACTIVATION, { ...fields, ":a": a, ":b": b, ":c": c, ":e": e });
@@ -79,7 +79,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
     const [x, y, slope, curve] = [0, 1, 2, 3].map(() => panels(region, new Float64Array(3), 3, 1));
     for (const kind of ["gelu", "gelu-tanh", "quick-gelu", "silu", "tanh", "mish", "sigmoid", "gelu-10", "relu6"]) {
       layout.writePanels(heap, x, [Number.NaN, far, -far], 3, 1);
-      const struct = region.bytes(layout.structSize(layout.ACTIVATION), "an activation");
+      const struct = region.bytes(layout.ACTIVATION.bytes, "an activation");
       const fields = { kind: resolveActivation("activation", kind).index, n: 3, d: 1, slope, curve };
       layout.writeStruct(heap, struct, layout.ACTIVATION, fields);
       kernels.activate(struct, x, y);
@@ -122,7 +122,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
         const zeros = () => panels(region, new Float64Array(n * d), n, d);
         const columns = layout.tileColumns(heap);
         const deviation = region.reals(Math.ceil(n / columns) * columns, "deviations");
-        const struct = region.bytes(layout.structSize(layout.NORM), "a norm");
+        const struct = region.bytes(layout.NORM.bytes, "a norm");
         const fields = { n, d, centred: kind === "layer" ? 1 : 0, gain: vector(gain), bias: vector(bias) };
         layout.writeStruct(heap, struct, layout.NORM, { ...fields, z: zeros(), deviation, ":epsilon": epsilon });
         const at = (data: Float64Array) => panels(region, data, n, d);
@@ -147,7 +147,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
     const [n, d] = [5, 33];
     const base = dtype === "f32" ? 2 ** 12 : 2 ** 30;
     const x = new Float64Array(n * d).map((_, i) => base + ((i * 7) % 13) / 8);
-    const struct = region.bytes(layout.structSize(layout.NORM), "a norm");
+    const struct = region.bytes(layout.NORM.bytes, "a norm");
     const fields = { n, d, centred: 1, gain: 0, bias: 0, z: 0, deviation: 0, ":epsilon": 1e-5 };
     layout.writeStruct(heap, struct, layout.NORM, fields);
     const at = panels(region, x, n, d);
@@ -163,7 +163,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
     const [n, d] = [3, 4];
     const z = panels(region, new Float64Array(n * d), n, d);
     const deviation = region.reals(layout.tileColumns(heap), "deviations");
-    const struct = region.bytes(layout.structSize(layout.NORM), "a norm");
+    const struct = region.bytes(layout.NORM.bytes, "a norm");
     layout.writeStruct(heap, struct, layout.NORM, { n, d, centred: 1, gain: 0, bias: 0, z, deviation, ":epsilon": 0 });
     const x = panels(region, [1, 2, 3, 4, 5, 5, 5, 5, 4, 3, 2, 1], n, d);
     const y = panels(region, new Float64Array(n * d), n, d);
@@ -197,7 +197,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
         const { word } = heap;
         kernels.packStrips(dOut, dIn, raw, word, dOut * word, fields.weight);
         kernels.packStrips(dIn, dOut, raw, dOut * word, word, fields.back);
-        const struct = region.bytes(layout.structSize(layout.LINEAR), "a linear map");
+        const struct = region.bytes(layout.LINEAR.bytes, "a linear map");
         layout.writeStruct(heap, struct, layout.LINEAR, fields);
         const count = Math.ceil(n / layout.tileColumns(heap));
         const zeros = (d: number) => panels(region, new Float64Array(n * d), n, d);
