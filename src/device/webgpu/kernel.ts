@@ -75,13 +75,16 @@ async function build(device: GPUDeviceLike, kernel: Kernel): Promise<Compiled> {
   const layout = device.createBindGroupLayout({ label: kernel.name, entries });
   const module = device.createShaderModule({ label: kernel.name, code: shader(kernel) });
   const refused = device.popErrorScope();
-  const pipeline = await device.createComputePipelineAsync({
+  const made = device.createComputePipelineAsync({
     label: kernel.name,
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout, parameterLayout(device)] }),
     compute: { module, entryPoint: "main" },
   });
+  made.catch(() => undefined);
+  // What the shader is refused for says more than that its pipeline is.
   const error = await refused;
   if (error) throw new Error(error.message);
+  const pipeline = await made;
   const groups = new Map<string, Opaque>();
   return {
     pipeline,

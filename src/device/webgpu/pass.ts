@@ -9,7 +9,10 @@ import { MASK_FUNCTIONS } from "./mask.js";
 export const COLUMNS = 64;
 
 /** Sizes of every pass; `channels` is the width of a row of queries, keys and values side by side. */
-export const SIZES = ["n", "tiles", "byEntry", "heads", "kvHeads", "dHead", "dValue", "channels", "scaleBits"];
+export const SIZES = ["n", "tiles", "byEntry", "heads", "kvHeads", "dHead", "dValue", "channels", "signBits"];
+
+/** Scores further than this below their row's largest have probability 0: e^-50 is 2e-22 of the largest. */
+const LEAST_DIFFERENCE = "-50.0";
 
 /** Where entry (row, channel c) of a head's matrix is, and how many channels it has. */
 const MATRICES = {
@@ -35,7 +38,7 @@ export interface Product {
   /** Default "inner". */
   readonly as?: "inner" | "distance" | "differences";
   readonly into: 0 | 1 | 2 | 3;
-  /** WGSL, default 1; the same for all parts of a tile. */
+  /** WGSL of ±1 or ±2, by which a product is exact; the same for all parts of a tile. Default 1. */
   readonly factor?: string;
 }
 
@@ -114,12 +117,19 @@ ${lines(8, (at) => `    store(row + 4u * ty + ${at >> 1}u, firstColumn + 4u * tx
   };
 }
 
+/** e to the difference of a score from its row's largest: exactly 0 where that is far below rounding. */
+export const EXPONENTIAL = `
+fn exponential(difference: f32) -> f32 {
+  return select(0.0, exp(difference), difference > ${LEAST_DIFFERENCE});
+}`;
+
 const PROBABILITY = `
-// statistics: a row's largest score, 1 over its sum of exponentials, and its largest |score|.
+${EXPONENTIAL}
+// statistics: see softmax.ts.
 fn probability(i: u32, j: u32, head: u32, score: f32) -> f32 {
   if (!mayAttend(i, j)) { return 0.0; }
   let row = statistics[head * size.n + i];
-  return exp(score - row.x) * row.y;
+  return exponential(score - row.x) * row.y;
 }`;
 
 /** Functions that read matrices, giving 0 beyond the last token or channel, and the memory that tiles are read into. */
@@ -131,7 +141,7 @@ fn ${matrix}(row: u32, c: u32, head: u32) -> f32 {
 }`,
   );
   return `
-fn scale() -> f32 { return bitcast<f32>(size.scaleBits); }
+fn direction() -> f32 { return bitcast<f32>(size.signBits); }
 fn keysFrom(head: u32) -> u32 { return (size.heads + head * size.kvHeads / size.heads) * size.dHead; }
 fn valuesFrom(head: u32) -> u32 {
   return (size.heads + size.kvHeads) * size.dHead + head * size.kvHeads / size.heads * size.dValue;
@@ -157,17 +167,38 @@ export function factorOf(products: readonly Product[], tile: number): string {
   return products.find(({ into }) => into === tile)?.factor ?? "1.0";
 }
 
+/** What a channel adds to a score, as two factors of its parts. */
+const FACTORS = {
+  inner: (part: (index: number) => string) => [part(0), part(1)],
+  distance: (part: (index: number) => string) => [`${part(0)} - ${part(1)}`, `${part(0)} - ${part(1)}`],
+  differences: (part: (index: number) => string) => [`${part(0)} - ${part(1)}`, `${part(2)} - ${part(3)}`],
+};
+
+/**
+ * WGSL that sets `name` to tile `into` of the products for one pair of tokens (i, j). It adds up as the tiles do, channel
+ * after channel by fma, so that both give the same number to the last bit.
+ */
+export function pairOf(name: string, products: readonly Product[], tile = products[0].into): string {
+  const parts = products
+    .filter(({ into }) => into === tile)
+    .map(({ of, and = [], as = "inner" }) => {
+      const matrices = [...of, ...and];
+      const [one, other] = FACTORS[as]((part) => `${matrices[part]}(${part % 2 ? "j" : "i"}, c, head)`);
+      return `
+  for (var c = 0u; c < ${MATRICES[of[0]].width}; c++) { ${name} = fma(${one}, ${other}, ${name}); }`;
+    });
+  return `
+  var ${name} = 0.0;${parts.join("")}
+  ${name} *= ${factorOf(products, tile)};`;
+}
+
 /** Reads slabs of both sides' matrices, as many channels at a time as fit, and adds up what they give. */
 function addProduct({ of, and, as = "inner", into }: Product, rows: "query" | "key"): string {
   const pairs = and ? [of, and] : [of];
   const depth = 16 / pairs.length;
   const parts = rows === "query" ? pairs.flat() : pairs.flatMap(([query, key]) => [key, query]);
   const size = depth * 8;
-  const added = {
-    inner: (r: number) => `part0[${r}] * part1`,
-    distance: (r: number) => `(part0[${r}] - part1) * (part0[${r}] - part1)`,
-    differences: (r: number) => `(part0[${r}] - part1) * (part2[${r}] - part3)`,
-  }[as];
+  const [one, other] = FACTORS[as]((part) => (part % 2 ? `part${part}` : `part${part}[r]`));
   return `
       for (var first = 0u; first < ${MATRICES[of[0]].width}; first += ${depth}u) {
         for (var at = lane; at < ${size}u; at += 64u) {
@@ -179,7 +210,7 @@ ${parts.map((matrix, part) => `          slab[${part * size}u + to] = vec4f(${fo
         workgroupBarrier();
         for (var c = 0u; c < ${depth}u; c++) {
 ${parts.map((_, part) => `          let part${part} = slab[${part * size}u + c * 8u + ${part % 2 ? "tx" : "ty"}];`).join("\n")}
-${lines(4, (r) => `          score${into}${r} += ${added(r)};`)}
+${lines(4, (r) => `          score${into}${r} = fma(vec4f(${one}), ${other}, score${into}${r});`.replaceAll("[r]", `[${r}]`))}
         }
         workgroupBarrier();
       }`;

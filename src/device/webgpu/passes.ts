@@ -1,54 +1,17 @@
 // Attention's passes: forward and first order (MATH 1, 2.1, 2.2), and second order (2.3), for either kind of scores.
+
+import { anchorKernels } from "./anchors.js";
 import type { Kernel } from "./kernel.js";
 import { kernelOf, type Matrix, type Pass, type Product } from "./pass.js";
+import { type Kind, type Scores, scoresOf } from "./score.js";
 import { probabilities, statistics } from "./softmax.js";
-
-export type Kind = "dot-product" | "l2";
-
-/** What the two kinds of scores differ in. */
-interface Scores {
-  readonly kind: Kind;
-  /** S, up to a constant a row. */
-  readonly score: Product;
-  /** E, its derivative along dQ, dK, up to a constant a row. */
-  readonly tangent: readonly Product[];
-  /**
-   * WGSL of the gradient of rows `own` at (row, c), from the sum of the weights times the other side's rows, and with
-   * `tangent` also times those of their tangents.
-   */
-  readonly gradient: (own: "query" | "key", tangent: boolean) => string;
-}
-
-const INNER: Scores = {
-  kind: "dot-product",
-  score: { of: ["query", "key"], into: 0, factor: "scale()" },
-  tangent: [
-    { of: ["queryTangent", "key"], into: 1, factor: "scale()" },
-    { of: ["query", "keyTangent"], into: 1, factor: "scale()" },
-  ],
-  gradient: () => "scale() * sum",
-};
-
-/** Of differences, since the squares' expansion cancels for tokens far from the origin (MATH 2.6). */
-const DISTANCE: Scores = {
-  kind: "l2",
-  score: { of: ["query", "key"], as: "distance", into: 0, factor: "-scale()" },
-  tangent: [
-    { of: ["query", "key"], and: ["queryTangent", "keyTangent"], as: "differences", into: 1, factor: "-2.0 * scale()" },
-  ],
-  gradient: (own, tangent) => {
-    const head = own === "query" ? "z" : "z * (size.heads / size.kvHeads)";
-    const second = tangent ? ` - weightSums.y * ${own}Tangent(row, c, ${head})` : "";
-    return `2.0 * scale() * (sum - weightSums.x * ${own}(row, c, ${head})${second})`;
-  },
-};
 
 export type Passes = ReturnType<typeof passesOf>;
 const made = new Map<Kind, Passes>();
 
 /** The kernels for a kind of scores. */
 export function attentionPasses(kind: Kind): Passes {
-  const passes = made.get(kind) ?? passesOf(kind === "l2" ? DISTANCE : INNER);
+  const passes = made.get(kind) ?? passesOf(scoresOf(kind));
   made.set(kind, passes);
   return passes;
 }
@@ -60,7 +23,13 @@ const BACK = {
 };
 
 function passesOf(scores: Scores) {
-  return { statistics: statistics(scores.score), ...forward(scores), ...firstOrder(scores), ...secondOrder(scores) };
+  return {
+    statistics: statistics(scores.score),
+    ...forward(scores),
+    ...anchorKernels(scores),
+    ...firstOrder(scores),
+    ...secondOrder(scores),
+  };
 }
 
 function make({ kind }: Scores, pass: Omit<Pass, "over"> & { over?: Pass["over"] }): Kernel {
@@ -99,27 +68,27 @@ function forward(scores: Scores) {
 
 function firstOrder(scores: Scores) {
   const { score, tangent, gradient } = scores;
-  /** G_S = P∘(M − a), with M = G_O Vᵀ; `mean` is a. */
+  /** G_S = P∘(M − a), with M = G_O Vᵀ. */
   const ofScores = {
-    buffers: { gradient: "read f32", mean: "read f32", back: "read_write f32" },
+    buffers: { gradient: "read f32", terms: "read vec2f", back: "read_write f32" },
     products: [score, { of: ["cotangent", "value"], into: 1 }],
-    weights: ["p * (s1 - mean[head * size.n + i])"],
+    weights: [`p * ${centred("s1", 0)}`],
     columns: "size.dHead",
   } satisfies Partial<Pass>;
   return {
-    /** dO = (P∘E) V + P dV − r∘O, with r, the row sums of P∘E, into `mean`. */
+    /** dO = (P∘E) V + P dV − r∘O, with r, the row sums of P∘E; both E and r are without E at the row's anchor. */
     attendTangent: make(scores, {
       name: "tangent of attend",
-      buffers: { tangent: "read f32", output: "read f32", outputTangent: "read_write f32", mean: "read_write f32" },
+      buffers: { tangent: "read f32", output: "read f32", outputTangent: "read_write f32", terms: "read_write f32" },
       rows: "query",
       products: [score, ...tangent],
-      weights: ["p * s1", "p"],
+      weights: ["p * (s1 - terms[2u * (head * size.n + i)])", "p"],
       operands: ["value", "valueTangent"],
       columns: "size.dValue",
       store: `
   let at = (row * size.heads + z) * size.dValue + c;
   outputTangent[at] = sum - weightSums.x * output[at];
-  if (c == 0u) { mean[z * size.n + row] = weightSums.x; }`,
+  if (c == 0u) { terms[2u * (z * size.n + row) + 1u] = weightSums.x; }`,
     }),
     /** G_Q = G_S K, and for l2 the like of it. */
     queryGradient: make(scores, {
@@ -151,19 +120,20 @@ function firstOrder(scores: Scores) {
   };
 }
 
-/** r, a or b of a row, in WGSL. */
-function term(index: number): string {
-  return `terms[(${index}u * size.heads + head) * size.n + i]`;
+/** WGSL of a score less its value at the row's anchor, less the row's mean of such differences: see anchors.ts. */
+function centred(score: string, slot: number): string {
+  const term = `terms[(${slot}u * size.heads + head) * size.n + i]`;
+  return `((${score} - ${term}.x) - ${term}.y)`;
 }
 
 /**
  * Of x ↦ ⟨G, J(x) U⟩: G_E = P∘(M − a) and G_S = P∘(B − b), with B = (E − r)∘(M − a) + N, M = G_O Vᵀ and N = G_O dVᵀ.
- * `terms` holds r, a and b of every row, all three as sums of the same P, so that a saturated row cancels to the last
- * bit.
+ * `terms` holds for each of E, M and B its value at the row's anchor, N's for B, and its mean without that value, so that
+ * a saturated row cancels to the last bit.
  */
 function secondOrder(scores: Scores) {
   const { score, tangent, gradient } = scores;
-  const curvature = `((s1 - ${term(0)}) * (s2 - ${term(1)}) + s3)`;
+  const curvature = `(${centred("s1", 0)} * ${centred("s2", 1)} + (s3 - terms[(2u * size.heads + head) * size.n + i].x))`;
   const products: Product[] = [
     score,
     ...tangent,
@@ -171,30 +141,21 @@ function secondOrder(scores: Scores) {
     { of: ["cotangent", "valueTangent"], into: 3 },
   ];
   const ofScores = {
-    buffers: { tangent: "read f32", gradient: "read f32", terms: "read f32", back: "read_write f32" },
+    buffers: { tangent: "read f32", gradient: "read f32", terms: "read vec2f", back: "read_write f32" },
     products,
-    weights: [`p * (${curvature} - ${term(2)})`, `p * (s2 - ${term(1)})`],
+    weights: [`p * (${curvature} - terms[(2u * size.heads + head) * size.n + i].y)`, `p * ${centred("s2", 1)}`],
     columns: "size.dHead",
   } satisfies Partial<Pass>;
   const sums = { rows: "query", operands: [] as Matrix[], columns: "1u" } as const;
   return {
-    /** a, the row sums of P∘M. */
-    gradientMean: make(scores, {
-      ...sums,
-      name: "mean of gradients",
-      buffers: { gradient: "read f32", terms: "read_write f32" },
-      products: [score, { of: ["cotangent", "value"], into: 1 }],
-      weights: ["p * s1"],
-      store: "terms[(size.heads + z) * size.n + row] = weightSums.x;",
-    }),
     /** b, the row sums of P∘B. */
     curvatureMean: make(scores, {
       ...sums,
       name: "mean of curvatures",
-      buffers: { tangent: "read f32", gradient: "read f32", terms: "read_write f32" },
+      buffers: { tangent: "read f32", gradient: "read f32", terms: "read_write vec2f" },
       products,
       weights: [`p * ${curvature}`],
-      store: "terms[(2u * size.heads + z) * size.n + row] = weightSums.x;",
+      store: "terms[(2u * size.heads + z) * size.n + row].y = weightSums.x;",
     }),
     /** G_S K + G_E dK. */
     querySecond: make(scores, {
@@ -218,7 +179,7 @@ function secondOrder(scores: Scores) {
       buffers: ofScores.buffers,
       rows: "key",
       products: [score, ...tangent],
-      weights: [`p * (s1 - ${term(0)})`],
+      weights: [`p * ${centred("s1", 0)}`],
       operands: ["cotangent"],
       columns: "size.dValue",
       store: `${BACK.values} = sum;`,

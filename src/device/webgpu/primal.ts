@@ -9,7 +9,8 @@ import { packMask, TILE } from "./mask.js";
 import { bitsOf, type Region, type View } from "./memory.js";
 import { COLUMNS } from "./pass.js";
 import { attentionPasses, type Passes } from "./passes.js";
-import { MEAN_GRADIENT, ROTATE } from "./rowKernels.js";
+import { ADD_OFFSETS, CENTRE, COLUMN_SUMS, ROTATE, SHIFTS, SUMMARY } from "./rowKernels.js";
+import { scoresOf } from "./score.js";
 import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
 
 export type Work = "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probabilities";
@@ -17,21 +18,23 @@ export type Work = "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probab
 /** What each kind of work on n tokens needs to be prepared. */
 export function kernelsFor(work: Work, sizes: LayerSizes, n: number): Kernel[] {
   const passes = attentionPasses(sizes.kind);
-  const { querySecond, keySecond, valueSecond, gradientMean, curvatureMean } = passes;
+  const { querySecond, keySecond, valueSecond, curvatureMean } = passes;
+  const { anchorTangent, anchorGradient, anchorCurvature } = passes;
   const rotate = sizes.frequencies ? [ROTATE] : [];
   const project = [gemmFor(MULTIPLY_TRANSPOSED, n, channelsOf(sizes)), ...rotate];
   const mapOutput = gemmFor(MULTIPLY, n, sizes.dOut);
   const outputGradient = gemmFor(MULTIPLY_TRANSPOSED, n, sizes.heads * sizes.dValue);
   const projectBack = [gemmFor(MULTIPLY, n, sizes.dIn), ...rotate];
   const forward = [...project, mapOutput];
+  const centre = [COLUMN_SUMS, CENTRE, SHIFTS, ADD_OFFSETS, gemmFor(MULTIPLY_TRANSPOSED, 1, channelsOf(sizes))];
   const backward = [outputGradient, ...projectBack];
   const kernels: Record<Work, Kernel[]> = {
-    forward: [...forward, passes.statistics, passes.attend],
-    jvp: [...forward, passes.attendTangent],
-    vjp: [...backward, MEAN_GRADIENT, passes.queryGradient, passes.keyGradient, passes.valueGradient],
+    forward: [...forward, ...centre, SUMMARY, passes.statistics, passes.attend],
+    jvp: [...forward, anchorTangent, passes.attendTangent],
+    vjp: [...backward, anchorGradient, passes.queryGradient, passes.keyGradient, passes.valueGradient],
     gradient: [
-      ...[...project, ...backward, passes.attendTangent],
-      ...[gradientMean, curvatureMean, querySecond, keySecond, valueSecond],
+      ...[...project, ...backward, anchorTangent, passes.attendTangent, anchorGradient, anchorCurvature],
+      ...[curvatureMean, querySecond, keySecond, valueSecond],
     ],
     patterns: [passes.sumPatterns, passes.sumTransposedPatterns],
     probabilities: [passes.probabilities],
@@ -51,8 +54,10 @@ export class Primal {
   readonly inShape: readonly number[];
   readonly outShape: readonly number[];
   readonly sizes: LayerSizes;
-  /** A row (largest score, 1/sum, largest |score|, whether one was not finite) for every head and query. */
+  /** For every head and query, see softmax.ts. */
   readonly statistics: View;
+  /** The largest |score| in parts, see SUMMARY. */
+  readonly summary: View;
   /** [n, dIn] */
   readonly input: View;
   /** Work space: a vector of the domain and of the range. */
@@ -68,7 +73,13 @@ export class Primal {
   /** Work space: tangents or gradients of queries, keys and values, and of the heads' outputs. */
   readonly #channels: View;
   readonly #heads: View;
-  readonly #mean: View;
+  /** Anchors and means of every row, see anchors.ts. */
+  readonly #terms: View;
+  /** Means over tokens: of the input, what they give of queries, keys and values, and what of it stays in them. */
+  readonly #means: View;
+  readonly #offsets: View;
+  readonly #shifts: View;
+  readonly #sums: View;
 
   constructor(region: Region, sizes: LayerSizes, weights: LayerWeights, input: Tensor) {
     const { dIn, dOut, heads, kvHeads, dHead, dValue, frequencies } = sizes;
@@ -84,8 +95,8 @@ export class Primal {
     this.#passes = attentionPasses(sizes.kind);
     this.weights = weights;
     const ofMask = { tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0 };
-    const scaleBits = bitsOf(weights.scale);
-    this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, scaleBits };
+    const signBits = bitsOf(weights.scale);
+    this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, signBits, slot: 0 };
     this.#mask = region.upload(mask.words, "the mask");
     if (frequencies) this.#angles = region.upload(rotations(n, frequencies), "the rotations");
     this.input = region.upload(input.data, kept);
@@ -94,26 +105,60 @@ export class Primal {
     this.#output = region.words(n * heads * dValue, kept);
     this.#channels = region.words(n * channels, work);
     this.#heads = region.words(n * heads * dValue, work);
-    this.#mean = region.words(heads * n, work);
+    this.#terms = region.words(2 * heads * n, work);
+    const widest = Math.max(dIn, kvHeads * dHead);
+    this.#means = region.words(widest, work);
+    this.#sums = region.words(Math.ceil(n / 64) * widest, work);
+    this.#offsets = region.words(channels, work);
+    this.#shifts = region.words(channels, work);
+    this.summary = region.words(64, work);
     this.domain = region.words(n * dIn, work);
     this.range = region.words(n * dOut, work);
   }
 
-  /** The layer at the input, into `range`. */
+  /**
+   * The layer at the input, into `range`. What all tokens have in common is taken from the input before it is projected,
+   * so that offsets and biases that J does not see never enter its numbers; the output gets them back at the end.
+   */
   recordForward(batch: Batch): void {
-    const { heads } = this.sizes;
-    this.#project(batch, this.input, this.#qkv, this.weights.bias);
+    const { heads, kvHeads, dIn, dHead } = this.sizes;
+    const { output, project, bias, outputBias } = this.weights;
+    const { keysMayShift, valuesMayShift } = scoresOf(this.sizes.kind);
+    const channels = channelsOf(this.sizes);
+    batch.copy(this.input, this.domain);
+    this.#centre(batch, this.domain, { stride: dIn, first: 0, width: dIn });
+    const one = { rows: 1, columns: channels, depth: dIn };
+    multiply(batch, MULTIPLY_TRANSPOSED, one, { a: this.#means, b: project, c: this.#offsets });
+    const shifts = {
+      ...this.#scalars,
+      keepKeys: this.#angles || !keysMayShift ? 1 : 0,
+      keepValues: valuesMayShift ? 0 : 1,
+      fromQueries: keysMayShift === "with queries" ? 1 : 0,
+    };
+    batch.dispatch(SHIFTS, [Math.ceil(channels / 64)], { offsets: this.#offsets, bias, shifts: this.#shifts }, shifts);
+    this.#project(batch, this.domain, this.#qkv, this.#shifts);
+    // Rotated offsets differ from token to token: what is left of them goes afterwards.
+    if (this.#angles && keysMayShift) {
+      this.#centre(batch, this.#qkv, { stride: channels, first: heads * dHead, width: kvHeads * dHead });
+    }
     this.#pass(batch, this.#passes.statistics, 1, heads, { statistics: this.statistics });
     this.#pass(batch, this.#passes.attend, this.sizes.dValue, heads, { output: this.#output });
-    if (this.weights.output) this.#mapOutput(batch, this.#output, this.range, this.weights.outputBias);
-    else batch.copy(this.#output, this.range);
+    const whole = output ? this.#heads : this.range;
+    if (valuesMayShift) {
+      const views = { output: this.#output, offsets: this.#offsets, bias, statistics: this.statistics, whole };
+      batch.dispatch(ADD_OFFSETS, this.#rowGroups, views, this.#scalars);
+    } else batch.copy(this.#output, whole);
+    if (output) this.#mapOutput(batch, whole, this.range, outputBias);
+    const views = { statistics: this.statistics, summary: this.summary };
+    batch.dispatch(SUMMARY, [64], views, { count: this.n * heads });
   }
 
   /** to = J from. */
   recordJvp(batch: Batch, from: View, to: View): void {
     const outputTangent = this.weights.output ? this.#heads : to;
     this.#project(batch, from, this.#channels);
-    const views = { tangent: this.#channels, output: this.#output, outputTangent, mean: this.#mean };
+    const views = { tangent: this.#channels, output: this.#output, outputTangent, terms: this.#terms };
+    this.#anchor(batch, this.#passes.anchorTangent, 0, views);
     this.#pass(batch, this.#passes.attendTangent, this.sizes.dValue, this.sizes.heads, views);
     if (this.weights.output) this.#mapOutput(batch, outputTangent, to);
   }
@@ -122,8 +167,8 @@ export class Primal {
   recordVjp(batch: Batch, from: View, to: View): void {
     const { heads, kvHeads, dHead, dValue } = this.sizes;
     const gradient = this.#recordOutputGradient(batch, from);
-    const views = { gradient, mean: this.#mean, back: this.#channels };
-    batch.dispatch(MEAN_GRADIENT, [Math.ceil(this.n / 64), heads], { ...views, output: this.#output }, this.#scalars);
+    const views = { gradient, terms: this.#terms, back: this.#channels };
+    this.#anchor(batch, this.#passes.anchorGradient, 0, { ...views, output: this.#output });
     this.#pass(batch, this.#passes.queryGradient, dHead, heads, views);
     this.#pass(batch, this.#passes.keyGradient, dHead, kvHeads, views);
     this.#pass(batch, this.#passes.valueGradient, dValue, kvHeads, views);
@@ -137,9 +182,11 @@ export class Primal {
     const tangent = this.#channels;
     this.#project(batch, u, tangent);
     const output = this.#output;
-    this.#pass(batch, this.#passes.attendTangent, dValue, heads, { tangent, output, outputTangent, mean: terms });
+    this.#anchor(batch, this.#passes.anchorTangent, 0, { tangent, terms });
+    this.#pass(batch, this.#passes.attendTangent, dValue, heads, { tangent, output, outputTangent, terms });
     const gradient = this.#recordOutputGradient(batch, v);
-    this.#pass(batch, this.#passes.gradientMean, 1, heads, { gradient, terms });
+    this.#anchor(batch, this.#passes.anchorGradient, 1, { gradient, output, terms });
+    this.#anchor(batch, this.#passes.anchorCurvature, 2, { tangent, gradient, terms });
     this.#pass(batch, this.#passes.curvatureMean, 1, heads, { tangent, gradient, terms });
     const views = { tangent, gradient, terms, back };
     this.#pass(batch, this.#passes.querySecond, dHead, heads, views);
@@ -153,7 +200,7 @@ export class Primal {
     const work = "the work space of a gradient";
     return {
       outputTangent: region.words(this.n * heads * dValue, work),
-      terms: region.words(3 * heads * this.n, work),
+      terms: region.words(6 * heads * this.n, work),
       back: region.words(this.n * channelsOf(this.sizes), work),
     };
   }
@@ -169,6 +216,24 @@ export class Primal {
     const views = { mask: this.#mask, qkv: this.#qkv, statistics: this.statistics, rows: to };
     const sizes = { ...this.#scalars, first, count };
     batch.dispatch(this.#passes.probabilities, [Math.ceil(this.n / 64), count, this.sizes.heads], views, sizes);
+  }
+
+  /** A workgroup for every 64 rows of every head. */
+  get #rowGroups(): number[] {
+    return [Math.ceil(this.n / 64), this.sizes.heads];
+  }
+
+  #anchor(batch: Batch, kernel: Kernel, slot: number, views: Record<string, View>): void {
+    const shared = { qkv: this.#qkv, statistics: this.statistics };
+    batch.dispatch(kernel, this.#rowGroups, { ...shared, ...views }, { ...this.#scalars, slot });
+  }
+
+  /** Takes the means over tokens from columns of rows [n, stride], in place. */
+  #centre(batch: Batch, rows: View, columns: { stride: number; first: number; width: number }): void {
+    const sizes = { n: this.n, ...columns };
+    const groups = [Math.ceil(columns.width / 64), Math.ceil(this.n / 64)];
+    batch.dispatch(COLUMN_SUMS, groups, { rows, sums: this.#sums }, sizes);
+    batch.dispatch(CENTRE, groups, { rows, sums: this.#sums, means: this.#means }, sizes);
   }
 
   #pass(batch: Batch, kernel: Kernel, columns: number, heads: number, views: Record<string, View>): void {

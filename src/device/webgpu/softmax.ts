@@ -1,9 +1,12 @@
 // The rows of the softmax: their statistics, which all passes share, and the probabilities themselves for who asks.
 import type { Kernel } from "./kernel.js";
 import { MASK_FUNCTIONS } from "./mask.js";
-import { factorOf, loaders, type Product, SIZES, scores } from "./pass.js";
+import { EXPONENTIAL, factorOf, loaders, type Product, pairOf, SIZES, scores } from "./pass.js";
 
-/** m, 1/l, the largest |score| and 1 for an overflow, of every row, from running values over the tiles of keys. */
+/**
+ * Of every row, from running values over the tiles of keys: its largest score, 1 over its sum of exponentials, the key
+ * of the largest score (the row's anchor: see rowKernels.ts), and its largest |score|, or −1 where one overflowed.
+ */
 export const statistics = (score: Product): Kernel => ({
   name: `statistics by ${score.as ?? "inner"}`,
   buffers: { mask: "read u32", qkv: "read f32", statistics: "read_write vec4f" },
@@ -11,6 +14,7 @@ export const statistics = (score: Product): Kernel => ({
   lanes: 64,
   code: `
 ${MASK_FUNCTIONS}
+${EXPONENTIAL}
 ${loaders(["query", "key"])}
 var<workgroup> tileScores: array<vec4f, 256>;
 
@@ -24,6 +28,7 @@ fn kernel(group: vec3u, lane: u32) {
   // Below every score that f32 can hold without its exponential's argument overflowing.
   var largest = -1e38;
   var sum = 0.0;
+  var anchor = 0u;
   var magnitude = 0.0;
   var bits = 0u;
   for (var tile = span.x; tile < span.y; tile++) {
@@ -40,13 +45,16 @@ ${scores([score], "query")}
       for (var e = 0u; e < 32u; e++) {
         if (!mayAttend(i, column + e)) { continue; }
         let score = tileScores[lane * 8u + e / 4u][e % 4u];
-        most = max(most, score);
+        if (score > most) {
+          most = score;
+          anchor = column + e;
+        }
         magnitude = max(magnitude, abs(score));
         bits = max(bits, bitcast<u32>(score) & 0x7fffffffu);
       }
-      sum *= exp(largest - most);
+      sum *= exponential(largest - most);
       for (var e = 0u; e < 32u; e++) {
-        if (mayAttend(i, column + e)) { sum += exp(tileScores[lane * 8u + e / 4u][e % 4u] - most); }
+        if (mayAttend(i, column + e)) { sum += exponential(tileScores[lane * 8u + e / 4u][e % 4u] - most); }
       }
       largest = most;
     }
@@ -54,8 +62,8 @@ ${scores([score], "query")}
   }
   if (lane < 32u && i < size.n) {
     // By its bits, since WGSL need not keep NaN and infinity.
-    let overflow = select(0.0, 1.0, bits >= 0x7f800000u);
-    statistics[head * size.n + i] = vec4f(largest, select(0.0, 1.0 / sum, sum > 0.0), magnitude, overflow);
+    let most = select(magnitude, -1.0, bits >= 0x7f800000u);
+    statistics[head * size.n + i] = vec4f(largest, select(0.0, 1.0 / sum, sum > 0.0), f32(anchor), most);
   }
 }`,
 });
@@ -68,6 +76,7 @@ export const probabilities = (score: Product): Kernel => ({
   lanes: 64,
   code: `
 ${MASK_FUNCTIONS}
+${EXPONENTIAL}
 ${loaders(["query", "key"])}
 fn kernel(group: vec3u, lane: u32) {
   let j = group.x * 64u + lane;
@@ -76,15 +85,9 @@ fn kernel(group: vec3u, lane: u32) {
   if (j >= size.n) { return; }
   var p = 0.0;
   if (mayAttend(i, j)) {
-    var score = 0.0;
-    for (var c = 0u; c < size.dHead; c++) {
-      let q = query(i, c, head);
-      let k = key(j, c, head);
-      score += ${score.as === "distance" ? "(q - k) * (q - k)" : "q * k"};
-    }
-    score *= ${factorOf([score], 0)};
+${pairOf("score", [score])}
     let row = statistics[head * size.n + i];
-    p = exp(score - row.x) * row.y;
+    p = exponential(score - row.x) * row.y;
   }
   rows[(head * size.count + group.y) * size.n + j] = p;
 }`,

@@ -9,8 +9,13 @@ import { type Region, range, type View } from "./memory.js";
 /** What is kept of a spec once its weights are on the GPU: the user's arrays are not held on to. */
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
 
+/**
+ * The scale of the scores is folded into the maps of the queries, or by its root into those of queries and keys for l2,
+ * so that a score is a plain sum: a GPU that multiplies and adds in one rounding would otherwise see two different scores.
+ */
 export interface LayerWeights {
-  readonly scale: number;
+  /** What is left of the scale: its sign for l2, 1 for dot products. */
+  readonly scale: 1 | -1;
   /** Of queries, keys and values, [channels, dIn]. */
   readonly project: View;
   /** [channels] */
@@ -27,20 +32,23 @@ export function channelsOf({ heads, kvHeads, dHead, dValue }: LayerSizes): numbe
 }
 
 export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights {
-  const { dIn, query, key, value, output } = spec;
+  const { dIn, kind, scale, query, key, value, output } = spec;
   const channels = channelsOf(spec);
+  const root = Math.sqrt(Math.abs(scale));
+  const factors = kind === "l2" ? [root, root, 1] : [scale, 1, 1];
   const weights = new Float32Array(channels * dIn);
   const biases = new Float32Array(channels);
   let first = 0;
-  for (const part of [query, key, value]) {
+  for (const [index, part] of [query, key, value].entries()) {
+    const factor = factors[index];
     for (let c = 0; c < part.dOut; c++) {
-      for (let e = 0, to = (first + c) * dIn; e < dIn; e++) weights[to++] = part.weight[e * part.dOut + c];
-      if (part.bias) biases[first + c] = part.bias[c];
+      for (let e = 0, to = (first + c) * dIn; e < dIn; e++) weights[to++] = factor * part.weight[e * part.dOut + c];
+      if (part.bias) biases[first + c] = factor * part.bias[c];
     }
     first += part.dOut;
   }
   return {
-    scale: spec.scale,
+    scale: kind === "l2" && scale < 0 ? -1 : 1,
     project: region.upload(weights, "the weights"),
     bias: region.upload(biases, "the biases"),
     output: output && region.upload(output.weight, "the output weights"),
