@@ -2,6 +2,7 @@
 
 import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
+import { refuseModifiers } from "../layers/attention/modifiers.js";
 import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../layers/attention/spec.js";
 import type { Matrix } from "../linalg/matrix.js";
 import { absorbNormalization, type Normalization } from "./absorbNormalization.js";
@@ -72,6 +73,7 @@ export async function ofLayer(spec: AttentionSpec, question: LayerQuestion): Pro
   if (spec.kind === "l2") return l2OfLayer(spec, n, question.norm ?? 2, norms);
 
   const resolved = resolveSpec(normalization ? absorbNormalization(spec, normalization) : spec);
+  refuseModifiers("the bound over a ball", resolved);
   const radius = normalization ? Math.sqrt(resolved.dIn) : checkNumber("radius", question.radius, 0, undefined, true);
   if (question.norm !== undefined && question.norm !== 2) {
     throw new RangeError('"norm": expected 2 for dot-product attention, got Infinity');

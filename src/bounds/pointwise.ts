@@ -3,6 +3,7 @@
 import { checkKeys, checkNumber } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { TensorLike } from "../base/tensor.js";
+import { refuseModifiers } from "../layers/attention/modifiers.js";
 import { type AttentionSpec, resolveSpec } from "../layers/attention/spec.js";
 import { checkMatrix, rowOf } from "../linalg/matrix.js";
 import { norm } from "../linalg/vector.js";
@@ -38,6 +39,7 @@ export async function pointwise(spec: AttentionSpec, x: TensorLike, options: Poi
   const instead = "use linearize(x) and the bounds of its probabilities";
   if (spec?.kind === "l2") throw refused(theorem, "dot-product attention", instead);
   const resolved = resolveSpec(spec);
+  refuseModifiers("the bound by token distances", resolved);
   if (resolved.frequencies) throw refused(theorem, "no rotary positions", instead);
   const matrix = checkMatrix("x", x, [-1, resolved.dIn]);
   const norms = new WeightNorms({ failureProbability, count: 3 * resolved.heads, seed, signal });

@@ -1,5 +1,7 @@
 // Attention at one input in doubles on the host (MATH 1), for what is not worth a kernel or must be certified.
+
 import { mayAttend, resolveMask } from "../layers/attention/mask.js";
+import { refuseModifiers } from "../layers/attention/modifiers.js";
 import type { ResolvedSpec } from "../layers/attention/spec.js";
 import { product } from "../linalg/dense.js";
 import { Centred, takeMeanRow } from "./centred.js";
@@ -41,6 +43,7 @@ export interface HostPrimal {
  * by what scores and derivatives do not see.
  */
 export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal {
+  refuseModifiers("the Jacobian's blocks and bounds on the host", spec);
   const { dIn, dOut, heads, kvHeads, dHead, dValue, frequencies } = spec;
   const n = x.length / dIn;
   const mask = resolveMask(spec.mask, n);

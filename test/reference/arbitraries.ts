@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { Random } from "../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../src/base/tensor.js";
 import type { Mask } from "../../src/layers/attention/mask.js";
+import type { Modifier } from "../../src/layers/attention/modifiers.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 
 export interface AttentionCase {
@@ -23,6 +24,8 @@ export interface CaseOptions {
   maxTokens?: number;
   maxWidth?: number;
   maxHeads?: number;
+  /** What a layer may have beyond scores, mask and rotary positions; each is drawn or not. Default none. */
+  modifiers?: readonly Modifier[];
 }
 
 /** Every mask, at n tokens. */
@@ -49,7 +52,7 @@ export function masks(n: number): fc.Arbitrary<Mask> {
 
 /** Layers of every width, grouping, bias, mask and rope, at logits of order one. */
 export function attentionCases(options: CaseOptions = {}): fc.Arbitrary<AttentionCase> {
-  const { kind = "dot-product", maxTokens = 20, maxWidth = 20, maxHeads = 4 } = options;
+  const { kind = "dot-product", maxTokens = 20, maxWidth = 20, maxHeads = 4, modifiers = [] } = options;
   return fc
     .record({
       n: fc.integer({ min: 1, max: maxTokens }),
@@ -68,7 +71,7 @@ export function attentionCases(options: CaseOptions = {}): fc.Arbitrary<Attentio
       tiedValue: fc.boolean(),
       seed: fc.nat(),
     })
-    .chain((drawn) => masks(drawn.n).map((mask) => attentionCase(kind, { ...drawn, mask, maxHeads })));
+    .chain((drawn) => masks(drawn.n).map((mask) => attentionCase(kind, { ...drawn, mask, maxHeads, modifiers })));
 }
 
 interface Drawn {
@@ -90,6 +93,7 @@ interface Drawn {
   seed: number;
   mask: Mask;
   maxHeads: number;
+  modifiers: readonly Modifier[];
 }
 
 function rotations(rope: number | "partial", dHead: number): AttentionSpec["rope"] {
@@ -126,6 +130,45 @@ function attentionCase(kind: "dot-product" | "l2", drawn: Drawn): AttentionCase 
     ...(scale === undefined ? {} : { scale }),
     mask,
     ...(rope ? { rope } : {}),
+    ...modified(drawn, { heads, kvHeads, dHead, random, gate: () => linear(dIn, heads * dValue) }),
   };
   return { spec, n, dIn, dOut, x: gaussian([n, dIn], 1.5), u: gaussian([n, dIn], 1), g: gaussian([n, dOut], 1) };
+}
+
+interface Parts {
+  heads: number;
+  kvHeads: number;
+  dHead: number;
+  random: Random;
+  gate: () => NonNullable<AttentionSpec["gate"]>;
+}
+
+/** Each of the modifiers with probability 0.7, in one of its forms; a single one always. */
+function modified({ n, modifiers }: Drawn, { heads, kvHeads, dHead, random, gate }: Parts): Partial<AttentionSpec> {
+  const gaussian = (shape: number[], std: number) =>
+    tensor(random.fillGaussian(new Float64Array(sizeOf(shape)), std), shape);
+  const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random.uniform() * choices.length)];
+  const norm = (count: number): AttentionSpec["queryNorm"] => {
+    const shape = pick([[dHead], [count, dHead], [count * dHead]]);
+    const kind = dHead > 1 ? pick(["layer", "rms"] as const) : "rms";
+    const bias = kind === "layer" && random.uniform() < 0.5 ? { bias: gaussian(shape, 0.3) } : {};
+    return { kind, gain: gaussian(shape, 1), ...bias, epsilon: 0.1, afterRope: random.uniform() < 0.3 };
+  };
+  const biases = (): AttentionSpec["bias"] => {
+    const form = pick(["alibi", "slopes", "table", "matrix"]);
+    if (form === "alibi") return { alibi: true };
+    if (form === "slopes") return { alibi: Array.from(gaussian([heads], 0.3).data) };
+    if (form === "matrix") return { matrix: gaussian([pick([1, heads]), n, n], 1) };
+    return { table: gaussian([8, heads], 1), maxDistance: 12, bidirectional: random.uniform() < 0.5 };
+  };
+  const make: { [M in Modifier]: () => AttentionSpec[M] } = {
+    queryNorm: () => norm(heads),
+    keyNorm: () => norm(kvHeads),
+    softcap: () => 0.5 + random.uniform(),
+    bias: biases,
+    sinks: () => gaussian([heads], 1),
+    gate,
+  };
+  const drawn = modifiers.filter(() => modifiers.length === 1 || random.uniform() < 0.7);
+  return Object.fromEntries(drawn.map((name) => [name, make[name]()]));
 }

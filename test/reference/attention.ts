@@ -26,22 +26,35 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
   const input = rows(x);
   const n = input.length;
   const dIn = input[0].length;
+  const { heads } = spec;
+  const kvHeads = spec.kvHeads ?? heads;
+  const l2 = spec.kind === "l2";
   const allowed = allowedPairs(spec.mask ?? "none", n);
-  const heads = Array.from({ length: spec.heads }, (_, h) => headMaps(spec, h)).map((maps) => {
-    const q = rotate(affine(input, maps.query), maps.frequencies, 1);
-    const k = rotate(affine(input, maps.key), maps.frequencies, 1);
+  const queries = side(spec, spec.query, spec.queryNorm, heads, input);
+  const keys = side(spec, spec.key ?? spec.query, spec.keyNorm, kvHeads, input);
+  const gate = spec.gate && affine(input, affineOf(spec.gate)).map((row) => row.map(sigmoid));
+  const parts = Array.from({ length: heads }, (_, h) => {
+    const group = Math.floor((h * kvHeads) / heads);
+    const maps = headMaps(spec, h, group, kvHeads);
+    const [q, k] = [slice(queries.out, h, heads), slice(keys.out, group, kvHeads)];
     const v = affine(input, maps.value);
+    const added = biasOf(spec, h, n);
+    const raw = q.map((qi) => k.map((kj) => (l2 ? -maps.scale * distance2(qi, kj) : maps.scale * inner(qi, kj))));
+    const cap = spec.softcap;
+    const slopes = raw.map((row) => row.map((s) => (cap ? 1 - Math.tanh(s / cap) ** 2 : 1)));
     const logits = allowed.map((row, i) =>
       row.map((allow, j) => {
         if (!allow) return Number.NEGATIVE_INFINITY;
-        return maps.l2 ? -maps.scale * distance2(q[i], k[j]) : maps.scale * inner(q[i], k[j]);
+        return (cap ? cap * Math.tanh(raw[i][j] / cap) : raw[i][j]) + added(i, j);
       }),
     );
-    return { ...maps, q, k, v, logits, p: logits.map(softmax) };
+    const p = logits.map((row) => softmax(row, spec.sinks?.data[h]));
+    const o = times(p, v);
+    return { ...maps, h, group, q, k, v, o, slopes, logits, p, gate: gate && slice(gate, h, heads) };
   });
-  const dOut = heads[0].output[0].length;
+  const dOut = parts[0].output[0].length;
   const output = zeros(n, dOut);
-  for (const { p, v, output: map } of heads) accumulate(output, times(times(p, v), map));
+  for (const { o, gate: open, output: map } of parts) accumulate(output, times(hadamard(o, open), map));
   const outputBias = spec.output?.bias;
   if (outputBias)
     accumulate(
@@ -52,22 +65,30 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
   const jvp = (direction: TensorLike): Tensor => {
     const u = rows(direction);
     const image = zeros(n, dOut);
-    for (const { query, key, value, output: map, frequencies, scale, l2, q, k, v, p } of heads) {
-      const dq = rotate(times(u, query.weight), frequencies, 1);
-      const dk = rotate(times(u, key.weight), frequencies, 1);
-      const dv = times(u, value.weight);
+    const [allQ, allK] = [queries.jvp(u), keys.jvp(u)];
+    const allZ = spec.gate && times(u, rows(spec.gate.weight));
+    for (const { h, group, value, output: map, scale, q, k, v, o, p, slopes, gate: open } of parts) {
+      const [dq, dk, dv] = [slice(allQ, h, heads), slice(allK, group, kvHeads), times(u, value.weight)];
       const dp = p.map((row, i) => {
         const e = row.map((_, j) =>
           l2
             ? -2 * scale * inner(minus(q[i], k[j]), minus(dq[i], dk[j]))
-            : scale * (inner(dq[i], k[j]) + inner(q[i], dk[j])),
+            : slopes[i][j] * scale * (inner(dq[i], k[j]) + inner(q[i], dk[j])),
         );
         const mean = inner(row, e);
         return row.map((weight, j) => weight * (e[j] - mean));
       });
       const dO = times(dp, v);
       accumulate(dO, times(p, dv));
-      accumulate(image, times(dO, map));
+      if (!open || !allZ) {
+        accumulate(image, times(dO, map));
+        continue;
+      }
+      const dz = slice(allZ, h, heads);
+      const gated = dO.map((row, i) =>
+        row.map((entry, c) => open[i][c] * entry + open[i][c] * (1 - open[i][c]) * dz[i][c] * o[i][c]),
+      );
+      accumulate(image, times(gated, map));
     }
     return flat(image);
   };
@@ -75,29 +96,45 @@ export function referenceAttention(spec: AttentionSpec, x: TensorLike): Referenc
   const vjp = (cotangent: TensorLike): Tensor => {
     const g = rows(cotangent);
     const pulled = zeros(n, dIn);
-    for (const { query, key, value, output: map, frequencies, scale, l2, q, k, v, p } of heads) {
-      const gO = times(g, transpose(map));
+    const allQ = zeros(n, queries.out[0].length);
+    const allK = zeros(n, keys.out[0].length);
+    const allZ = spec.gate && zeros(n, spec.gate.weight.data.length / dIn);
+    for (const { h, group, value, output: map, scale, q, k, v, o, p, slopes, gate: open } of parts) {
+      const gY = times(g, transpose(map));
+      const gO = hadamard(gY, open);
+      if (open && allZ)
+        place(
+          allZ,
+          hadamard(
+            hadamard(gY, o),
+            open.map((row) => row.map((s) => s * (1 - s))),
+          ),
+          h,
+        );
       const gS = p.map((row, i) => {
         const m = v.map((vj) => inner(gO[i], vj));
         const mean = inner(row, m);
-        return row.map((weight, j) => weight * (m[j] - mean));
+        return row.map((weight, j) => weight * (m[j] - mean) * slopes[i][j]);
       });
       const gQ = q.map((qi, i) => qi.map((_, c) => k.reduce((s, kj, j) => s + gS[i][j] * pull(qi, kj, c), 0)));
       const gK = k.map((kj, j) => kj.map((_, c) => q.reduce((s, qi, i) => s + gS[i][j] * pull(kj, qi, c), 0)));
       function pull(own: number[], other: number[], c: number): number {
         return l2 ? -2 * scale * (own[c] - other[c]) : scale * other[c];
       }
-      accumulate(pulled, times(rotate(gQ, frequencies, -1), transpose(query.weight)));
-      accumulate(pulled, times(rotate(gK, frequencies, -1), transpose(key.weight)));
+      place(allQ, gQ, h);
+      place(allK, gK, group);
       accumulate(pulled, times(times(transpose(p), gO), transpose(value.weight)));
     }
+    accumulate(pulled, queries.vjp(allQ));
+    accumulate(pulled, keys.vjp(allK));
+    if (spec.gate && allZ) accumulate(pulled, times(allZ, transpose(rows(spec.gate.weight))));
     return flat(pulled);
   };
 
   return {
     output: flat(output),
-    probabilities: tensor(Float64Array.from(heads.flatMap(({ p }) => p.flat())), [spec.heads, n, n]),
-    largestLogit: Math.max(0, ...heads.flatMap(({ logits }) => logits.flat().filter(Number.isFinite).map(Math.abs))),
+    probabilities: tensor(Float64Array.from(parts.flatMap(({ p }) => p.flat())), [heads, n, n]),
+    largestLogit: Math.max(0, ...parts.flatMap(({ logits }) => logits.flat().filter(Number.isFinite).map(Math.abs))),
     jvp,
     vjp,
   };
@@ -108,13 +145,107 @@ interface Affine {
   bias: number[];
 }
 
-/** The maps of one query head: its own columns of W_Q, its group's of W_K and W_V, its rows of W_O. */
-function headMaps(spec: AttentionSpec, h: number) {
-  const kvHeads = spec.kvHeads ?? spec.heads;
-  const group = Math.floor((h * kvHeads) / spec.heads);
-  const l2 = spec.kind === "l2";
+/** All queries, or all keys, of a layer as a map of its tokens, with its derivatives. */
+interface Side {
+  out: Matrix;
+  jvp(u: Matrix): Matrix;
+  vjp(g: Matrix): Matrix;
+}
+
+function side(spec: AttentionSpec, linear: Linear, norm: AttentionSpec["queryNorm"], heads: number, x: Matrix): Side {
+  const map = affineOf(linear);
+  const turn = (sign: 1 | -1) => (tokens: Matrix) => rotateHeads(tokens, spec.rope, heads, sign);
+  const projected = affine(x, map);
+  const normOf = (tokens: Matrix) => (norm ? normAt(norm, heads, tokens) : undefined);
+  const before = norm?.afterRope ? undefined : normOf(projected);
+  const turned = turn(1)(before?.out ?? projected);
+  const after = norm?.afterRope ? normOf(turned) : undefined;
+  return {
+    out: after?.out ?? turned,
+    jvp(u) {
+      const du = times(u, map.weight);
+      const dTurned = turn(1)(before?.jvp(du) ?? du);
+      return after?.jvp(dTurned) ?? dTurned;
+    },
+    vjp(g) {
+      const gTurned = turn(-1)(after?.vjp(g) ?? g);
+      return times(before?.vjp(gTurned) ?? gTurned, transpose(map.weight));
+    },
+  };
+}
+
+/** A norm of parts of each token (MATH 3). */
+function normAt(norm: NonNullable<AttentionSpec["queryNorm"]>, heads: number, tokens: Matrix): Side {
+  const width = tokens[0].length;
+  const { shape } = tensorOf(norm.gain);
+  const span = shape.length === 1 && shape[0] === width ? width : width / heads;
+  const at = (data: ArrayLike<number>, c: number) => data[c % data.length];
+  const mean = (row: number[]) => (norm.kind === "layer" ? row.reduce((sum, entry) => sum + entry, 0) / row.length : 0);
+  const eachPart = (rowsOf: Matrix, part: (row: number[], i: number, first: number) => number[]) =>
+    rowsOf.map((row, i) =>
+      Array.from({ length: width / span }, (_, b) => part(row.slice(b * span, (b + 1) * span), i, b * span)).flat(),
+    );
+  const deviations: number[][] = tokens.map(() => []);
+  const z = eachPart(tokens, (row, i, first) => {
+    const centre = mean(row);
+    const s = Math.sqrt(row.reduce((sum, entry) => sum + (entry - centre) ** 2, 0) / span + norm.epsilon);
+    deviations[i][first / span] = s;
+    return row.map((entry) => (entry - centre) / s);
+  });
+  const core = (rowsOf: Matrix) =>
+    eachPart(rowsOf, (row, i, first) => {
+      const own = z[i].slice(first, first + span);
+      const [m, along] = [mean(row), inner(own, row) / span];
+      return row.map((entry, c) => (entry - m - own[c] * along) / deviations[i][first / span]);
+    });
+  const scaled = (rowsOf: Matrix) => rowsOf.map((row) => row.map((entry, c) => entry * at(norm.gain.data, c)));
+  return {
+    out: scaled(z).map((row) => row.map((entry, c) => entry + (norm.bias ? at(norm.bias.data, c) : 0))),
+    jvp: (u) => scaled(core(u)),
+    vjp: (g) => core(scaled(g)),
+  };
+}
+
+/** What is added to the score of (i, j) in head h. */
+function biasOf({ bias, heads }: AttentionSpec, h: number, n: number): (i: number, j: number) => number {
+  if (bias === undefined) return () => 0;
+  if ("matrix" in bias) {
+    const { data, shape } = tensorOf(bias.matrix);
+    return (i, j) => data[((shape[0] === 1 ? 0 : h) * n + i) * n + j];
+  }
+  if ("alibi" in bias) {
+    const slope = bias.alibi === true ? alibiSlope(heads, h) : bias.alibi[h];
+    return (i, j) => -slope * Math.abs(i - j);
+  }
+  const { data, shape } = tensorOf(bias.table);
+  return (i, j) => data[bucket(j - i, shape[0], bias.maxDistance, bias.bidirectional) * heads + h];
+}
+
+function alibiSlope(heads: number, h: number): number {
+  let power = 1;
+  while (2 * power <= heads) power *= 2;
+  return h < power ? 2 ** ((-8 * (h + 1)) / power) : 2 ** ((-8 * (2 * (h - power) + 1)) / (2 * power));
+}
+
+/** T5's, as transformers writes it. */
+function bucket(relative: number, buckets: number, maxDistance: number, bidirectional: boolean): number {
+  let first = 0;
+  let count = buckets;
+  let far = relative;
+  if (bidirectional) {
+    count = Math.floor(count / 2);
+    if (far > 0) first = count;
+    far = Math.abs(far);
+  } else far = Math.max(-far, 0);
+  const exact = Math.floor(count / 2);
+  if (far < exact) return first + far;
+  const large = exact + Math.floor((Math.log(far / exact) / Math.log(maxDistance / exact)) * (count - exact) + 1e-6);
+  return first + Math.min(large, count - 1);
+}
+
+/** The value and output maps of one query head: its group's columns of W_V, its rows of W_O. */
+function headMaps(spec: AttentionSpec, h: number, group: number, kvHeads: number) {
   const query = columnsOf(spec.query, h, spec.heads);
-  const key = spec.key ? columnsOf(spec.key, group, kvHeads) : query;
   const scale = spec.scale ?? 1 / Math.sqrt(query.bias.length);
   let value = columnsOf(spec.value, group, kvHeads);
   if (spec.tiedValue) {
@@ -125,13 +256,11 @@ function headMaps(spec: AttentionSpec, h: number) {
   const output = spec.output
     ? rows(spec.output.weight).slice(h * dValue, (h + 1) * dValue)
     : value.bias.map((_, c) => unit(spec.heads * dValue, h * dValue + c));
-  return { query, key, value, output, scale, l2, frequencies: frequenciesOf(spec.rope, query.bias.length) };
+  return { value, output, scale };
 }
 
-function frequenciesOf(rope: AttentionSpec["rope"], width: number): readonly number[] {
-  if (rope === undefined) return [];
-  if ("frequencies" in rope) return rope.frequencies;
-  return Array.from({ length: width / 2 }, (_, c) => rope.base ** ((-2 * c) / width));
+function affineOf(map: Linear): Affine {
+  return columnsOf(map, 0, 1);
 }
 
 function columnsOf(map: Linear, block: number, blocks: number): Affine {
@@ -160,26 +289,32 @@ export function allowedPairs(mask: Mask, n: number): boolean[][] {
   return Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => allows(mask, i, j)));
 }
 
-/** Turns the pair (c, c + d/2) of token p by ±p·base^(−2c/d). */
-function rotate(tokens: Matrix, frequencies: readonly number[], sign: 1 | -1): Matrix {
+/** Turns the pairs of every head of token p by their frequencies times ±p. */
+function rotateHeads(tokens: Matrix, rope: AttentionSpec["rope"], heads: number, sign: 1 | -1): Matrix {
+  if (rope === undefined) return tokens;
+  const width = tokens[0].length / heads;
+  const pairs = "frequencies" in rope ? rope.frequencies.length : (rope.pairs ?? width / 2);
   return tokens.map((token, p) => {
-    const half = frequencies.length;
     const turned = [...token];
-    for (let c = 0; c < half; c++) {
-      const angle = sign * p * frequencies[c];
-      turned[c] = token[c] * Math.cos(angle) - token[c + half] * Math.sin(angle);
-      turned[c + half] = token[c] * Math.sin(angle) + token[c + half] * Math.cos(angle);
+    for (let first = 0; first < token.length; first += width) {
+      for (let c = 0; c < pairs; c++) {
+        const frequency = "frequencies" in rope ? rope.frequencies[c] : rope.base ** ((-2 * c) / (2 * pairs));
+        const angle = sign * p * frequency;
+        const [a, b] = rope.interleaved ? [first + 2 * c, first + 2 * c + 1] : [first + c, first + c + pairs];
+        turned[a] = token[a] * Math.cos(angle) - token[b] * Math.sin(angle);
+        turned[b] = token[a] * Math.sin(angle) + token[b] * Math.cos(angle);
+      }
     }
     return turned;
   });
 }
 
-/** Of the finite logits; a row that has none is zero. */
-function softmax(logits: number[]): number[] {
-  const largest = Math.max(...logits);
-  if (largest === Number.NEGATIVE_INFINITY) return logits.map(() => 0);
+/** Of the finite logits, and of a sink that takes its share and has no value; a row that has none is zero. */
+function softmax(logits: number[], sink = Number.NEGATIVE_INFINITY): number[] {
+  if (Math.max(...logits) === Number.NEGATIVE_INFINITY) return logits.map(() => 0);
+  const largest = Math.max(...logits, sink);
   const weights = logits.map((s) => Math.exp(s - largest));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const total = weights.reduce((sum, weight) => sum + weight, Math.exp(sink - largest));
   return weights.map((weight) => weight / total);
 }
 
@@ -190,6 +325,33 @@ function affine(x: Matrix, { weight, bias }: Affine): Matrix {
 function rows(x: TensorLike): Matrix {
   const [n, d] = "shape" in x ? x.shape : x.dims;
   return Array.from({ length: n }, (_, i) => Array.from(x.data.subarray(i * d, (i + 1) * d)));
+}
+
+function tensorOf(x: TensorLike): Tensor {
+  return tensor(x.data, [...("shape" in x ? x.shape : x.dims)]);
+}
+
+/** Head h's columns of all heads'. */
+function slice(all: Matrix, h: number, heads: number): Matrix {
+  const width = all[0].length / heads;
+  return all.map((row) => row.slice(h * width, (h + 1) * width));
+}
+
+/** Adds a head's columns to all heads'. */
+function place(all: Matrix, part: Matrix, h: number): void {
+  part.forEach((row, i) => {
+    row.forEach((entry, c) => {
+      all[i][h * row.length + c] += entry;
+    });
+  });
+}
+
+function hadamard(a: Matrix, b: Matrix | undefined): Matrix {
+  return b ? a.map((row, i) => row.map((entry, c) => entry * b[i][c])) : a;
+}
+
+function sigmoid(x: number): number {
+  return 1 / (1 + Math.exp(-x));
 }
 
 function flat(x: Matrix): Tensor {

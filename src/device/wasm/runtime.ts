@@ -4,6 +4,7 @@ import { Held } from "../../base/disposable.js";
 import { DeviceError } from "../../base/errors.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import { type Activation, resolveActivation } from "../../layers/activation.js";
+import { refuseModifiers } from "../../layers/attention/modifiers.js";
 import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
 import { type Linear, resolveLinear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
@@ -75,7 +76,9 @@ export class WasmRuntime extends Held implements Runtime {
   }
 
   attention(spec: AttentionSpec): Attention {
-    return new WasmAttention(this.kernels, new Region(this.heap), resolveSpec(spec));
+    const resolved = resolveSpec(spec);
+    refuseModifiers("attention on WASM", resolved);
+    return new WasmAttention(this.kernels, new Region(this.heap), resolved);
   }
 
   linear(spec: Linear): Layer {

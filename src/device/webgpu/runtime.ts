@@ -4,6 +4,7 @@ import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import type { Activation } from "../../layers/activation.js";
+import { refuseModifiers } from "../../layers/attention/modifiers.js";
 import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
 import { type Linear, resolveLinear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
@@ -39,6 +40,7 @@ export class WebGpuRuntime extends Held implements Runtime {
 
   attention(spec: AttentionSpec): Attention {
     const resolved = resolveSpec(spec);
+    refuseModifiers("attention on WebGPU", resolved);
     return this.#make((region) => {
       const weights = uploadWeights(region, resolved);
       return new WebGpuAttention(this.gpu, this.#cpu, region, withoutWeights(resolved), weights, region.ready());

@@ -1,7 +1,11 @@
 // What a self-attention layer is made of.
-import { checkInteger, checkKeys, checkNumber, checkOneOf, wrongKind } from "../../base/check.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor } from "../../base/check.js";
+import type { TensorLike } from "../../base/tensor.js";
 import { type Linear, type ResolvedLinear, resolveLinear } from "../linear.js";
+import { type ResolvedBias, resolveBias, type ScoreBias } from "./bias.js";
 import { checkMask, type Mask } from "./mask.js";
+import { type Rope, resolveRope, sideBySide } from "./rope.js";
+import { type ResolvedScoreNorm, resolveScoreNorm, type ScoreNormSpec } from "./scoreNorm.js";
 import { checkTiedValue, tiedKey, tiedValueMap } from "./tied.js";
 
 /** A self-attention layer as plain data: its maps, heads, mask and positions (MATH 1). */
@@ -22,11 +26,19 @@ export interface AttentionSpec {
   /** Default 1/√dHead. */
   scale?: number;
   mask?: Mask;
-  /**
-   * Rotary positions: pair c turns by position·base^(−2c/dHead), or by position·frequencies[c]; pairs are
-   * (c, c + number of pairs), and channels past the last pair are left as they are.
-   */
-  rope?: { base: number } | { frequencies: readonly number[] };
+  /** Rotary positions, 0 … n − 1, after the bias and the norm; dot-product only. */
+  rope?: Rope;
+  /** QK-norm, before the rotation and the scale; dot-product only. */
+  queryNorm?: ScoreNormSpec;
+  keyNorm?: ScoreNormSpec;
+  /** Scores s become cap·tanh(s/cap), before bias and mask; dot-product only. */
+  softcap?: number;
+  /** Added to the scores. */
+  bias?: ScoreBias;
+  /** [heads]: a logit that joins the softmax with value 0; dot-product only. */
+  sinks?: TensorLike;
+  /** Output gate [dIn, heads·dValue]: sigmoid(x·weight + bias) times the heads' outputs, before the output map. */
+  gate?: Linear;
 }
 
 /** A spec whose kinds, shapes and values were checked, with its sizes made explicit. */
@@ -46,9 +58,22 @@ export interface ResolvedSpec {
   readonly key: ResolvedLinear;
   readonly value: ResolvedLinear;
   readonly output?: ResolvedLinear;
+  readonly queryNorm?: ResolvedScoreNorm;
+  readonly keyNorm?: ResolvedScoreNorm;
+  readonly softcap?: number;
+  readonly bias?: ResolvedBias;
+  /** [heads] */
+  readonly sinks?: Float64Array;
+  readonly gate?: ResolvedLinear;
 }
 
-const KEYS = ["kind", "heads", "kvHeads", "query", "key", "value", "output", "tiedValue", "scale", "mask", "rope"];
+const KEYS = [
+  ...["kind", "heads", "kvHeads", "query", "key", "value", "output", "tiedValue", "scale", "mask", "rope"],
+  ...["queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"],
+];
+
+/** What only scores that are inner products can have: distances would need terms that their derivatives drop. */
+const OF_PRODUCTS = ["rope", "queryNorm", "keyNorm", "softcap", "sinks"] as const;
 
 /**
  * Checks a whole spec (API.md, "Attention").
@@ -78,10 +103,17 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
   const output = spec.output === undefined ? undefined : resolveLinear("spec.output", spec.output, heads * dValue);
   const mask = spec.mask ?? "none";
   checkMask("spec.mask", mask);
-  if (kind === "l2" && spec.rope !== undefined) {
-    throw new RangeError('"spec.rope": expected none for kind "l2"; only kind "dot-product" has rotary positions');
+  if (kind === "l2") {
+    const other = OF_PRODUCTS.find((name) => spec[name] !== undefined);
+    if (other) throw new RangeError(`"spec.${other}": expected none for kind "l2"; only kind "dot-product" takes it`);
   }
-  return {
+  const norm = (name: "queryNorm" | "keyNorm", count: number) =>
+    spec[name] === undefined ? undefined : resolveScoreNorm(`spec.${name}`, spec[name], count, dHead);
+  const gate = spec.gate === undefined ? undefined : resolveLinear("spec.gate", spec.gate, query.dIn);
+  if (gate && gate.dOut !== heads * dValue) {
+    throw new RangeError(`"spec.gate": expected heads·dValue = ${heads * dValue} columns, got ${gate.dOut}`);
+  }
+  return turnedPairs(spec.rope, {
     kind,
     dIn: query.dIn,
     dOut: output ? output.dOut : heads * dValue,
@@ -91,29 +123,45 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
     dValue,
     scale,
     mask,
-    frequencies: spec.rope === undefined ? undefined : resolveRope(spec.rope, dHead),
     query,
     key,
     value,
     output,
-  };
+    queryNorm: norm("queryNorm", heads),
+    keyNorm: norm("keyNorm", kvHeads),
+    softcap: spec.softcap === undefined ? undefined : checkNumber("spec.softcap", spec.softcap, 0),
+    bias: spec.bias === undefined ? undefined : resolveBias("spec.bias", spec.bias, heads),
+    sinks:
+      spec.sinks === undefined ? undefined : Float64Array.from(checkTensor("spec.sinks", spec.sinks, [heads]).data),
+    gate,
+  });
 }
 
-function resolveRope(rope: NonNullable<AttentionSpec["rope"]>, dHead: number): Float64Array {
-  checkKeys("spec.rope", rope, ["base", "frequencies"]);
-  if ("frequencies" in rope) {
-    const { frequencies } = rope;
-    if (!Array.isArray(frequencies)) throw wrongKind("spec.rope.frequencies", "an array of numbers", frequencies);
-    if (frequencies.length === 0 || 2 * frequencies.length > dHead) {
-      throw new RangeError(
-        `"spec.rope.frequencies": expected 1 to ${Math.floor(dHead / 2)} pairs for dHead = ${dHead}, got ${frequencies.length}`,
-      );
-    }
-    return Float64Array.from(frequencies, (value, c) => checkNumber(`spec.rope.frequencies[${c}]`, value));
-  }
-  const base = checkNumber("spec.rope.base", rope.base, 0);
-  if (dHead % 2 !== 0) throw new RangeError(`"spec.rope": expected an even dHead, got ${dHead}`);
-  return Float64Array.from({ length: dHead / 2 }, (_, c) => base ** ((-2 * c) / dHead));
+/** With its rotary positions: pairs of neighbours are brought side by side here, so that nothing else knows of them. */
+function turnedPairs(rope: Rope | undefined, spec: ResolvedSpec): ResolvedSpec {
+  if (rope === undefined) return spec;
+  const { heads, kvHeads, dHead, queryNorm, keyNorm } = spec;
+  const { frequencies, interleaved } = resolveRope(rope, dHead);
+  if (!interleaved) return { ...spec, frequencies };
+  const map = (linear: ResolvedLinear, count: number) => ({
+    ...linear,
+    weight: sideBySide(linear.weight, count, dHead, frequencies.length),
+    bias: linear.bias && sideBySide(linear.bias, count, dHead, frequencies.length),
+  });
+  const norm = (own: ResolvedScoreNorm | undefined, count: number) =>
+    own && {
+      ...own,
+      gain: sideBySide(own.gain, count, dHead, frequencies.length) as Float64Array,
+      bias: own.bias && (sideBySide(own.bias, count, dHead, frequencies.length) as Float64Array),
+    };
+  return {
+    ...spec,
+    frequencies,
+    query: map(spec.query, heads),
+    key: map(spec.key, kvHeads),
+    queryNorm: norm(queryNorm, heads),
+    keyNorm: norm(keyNorm, kvHeads),
+  };
 }
 
 function perHead(label: string, columns: number, heads: number, name: string): number {
