@@ -7,6 +7,10 @@ import { PAIR, read } from "./base/doubles";
 import { splat, WORD } from "./base/simd";
 import { barrier, shareEnd, shareStart } from "./base/team";
 
+/** Lengths below this are multiplied by a power of 2 before they are divided by. */
+const LEAST: f64 = sizeof<Real>() == 4 ? 1e-37 : 1e-307;
+const LIFT: f64 = 18446744073709551616.0;
+
 /** Numbers of a vector that are handled at a time, so that they stay in the first-level cache. */
 const CHUNK: i32 = 2048;
 /** A remainder below this share of the vector it was taken from is rounding, not a direction. */
@@ -41,6 +45,19 @@ export function dot(n: i32, x: usize, y: usize): f64 {
   }
   const sum = f64x2.add(sum0, sum1);
   return f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
+}
+
+/** ‖x‖, also where its square is no double. */
+export function norm(n: i32, x: usize): f64 {
+  const square = dot(n, x, x);
+  if (sizeof<Real>() == 4 || (square > 1e-260 && square < Infinity)) return Math.sqrt(square);
+  const factor = square < 1 ? 3.273390607896142e150 : 3.054936363499605e-151; // 2^±500
+  let sum: f64 = 0;
+  for (const end = x + <usize>n * WORD; x < end; x += WORD) {
+    const value = factor * <f64>load<Real>(x);
+    sum += value * value;
+  }
+  return Math.sqrt(sum) / factor;
 }
 
 /** x += a·y. Vectors in panels are whole registers long. */
@@ -98,33 +115,36 @@ export const ENOUGH: f64 = 0.7;
  * A remainder below what rounding leaves of w becomes zero.
  */
 export function orthonormalize(n: i32, table: usize, k: i32, along: f64, w: usize, coefficients: usize): f64 {
-  const floor = NEGLIGIBLE * Math.sqrt(dot(n, w, w));
+  const floor = NEGLIGIBLE * norm(n, w);
   if (k > 0) {
     const offset = <usize>shareStartOf(n) * WORD;
     barrier();
     axpy(shareEndOf(n) - shareStartOf(n), <Real>-along, vector(table, k - 1) + offset, w + offset);
     barrier();
-    const before = Math.sqrt(dot(n, w, w));
+    const before = norm(n, w);
     project(n, table, k, w, coefficients);
-    if (Math.sqrt(dot(n, w, w)) < ENOUGH * before) project(n, table, k, w, coefficients);
+    if (norm(n, w) < ENOUGH * before) project(n, table, k, w, coefficients);
   }
   return normalize(n, w, floor);
 }
 
 /** Makes w a unit vector and returns its norm; a norm of `floor` or less makes it zero. */
 export function normalize(n: i32, w: usize, floor: f64): f64 {
-  const norm = Math.sqrt(dot(n, w, w));
+  const length = norm(n, w);
   const size = shareEndOf(n) - shareStartOf(n), share = w + <usize>shareStartOf(n) * WORD;
   barrier();
   // A number that is not finite fails this test and is returned as it is, for the host to refuse.
-  if (norm <= floor) {
+  if (length <= floor) {
     memory.fill(share, 0, <usize>size * WORD);
     barrier();
     return 0;
   }
-  scale(size, <Real>(1.0 / norm), share);
+  // The inverse of a subnormal norm has no place in the type: then in two steps.
+  const small = length < LEAST;
+  if (small) scale(size, <Real>LIFT, share);
+  scale(size, <Real>(1.0 / (small ? length * LIFT : length)), share);
   barrier();
-  return norm;
+  return length;
 }
 
 /** ‖x − a·y‖, summed difference by difference. */

@@ -1,4 +1,4 @@
-import { combine, dot, normalize } from "../vectors";
+import { combine, dot, norm, normalize } from "../vectors";
 import { WORD } from "../base/simd";
 
 function vector(n: i32, seed: i32): usize {
@@ -36,6 +36,21 @@ describe("normalize", () => {
     expect(abs(dot(n, x, x) - 1)).toBeLessThan(1e-6);
     expect(normalize(n, x, 2)).toBe(0);
     expect(dot(n, x, x)).toBe(0);
+  });
+});
+
+describe("norm", () => {
+  it("has its digits where its square is no number of the type, and normalize too", () => {
+    const n = 32, tiny: f64 = sizeof<Real>() == 4 ? 1e-41 : 1e-300, huge: f64 = sizeof<Real>() == 4 ? 1e30 : 1e300;
+    const want = norm(n, vector(n, 3));
+    for (let i = 0; i < 2; i++) {
+      const x = vector(n, 3), factor = i ? huge : tiny;
+      for (let at = x; at < x + <usize>n * WORD; at += WORD) store<Real>(at, <Real>(factor * <f64>load<Real>(at)));
+      const length = norm(n, x);
+      expect(abs(length / (factor * want) - 1)).toBeLessThan(sizeof<Real>() == 4 ? 2e-4 : 1e-14);
+      expect(normalize(n, x, 0)).toBe(length);
+      expect(abs(norm(n, x) - 1)).toBeLessThan(sizeof<Real>() == 4 ? 1e-6 : 1e-14);
+    }
   });
 });
 
