@@ -7,13 +7,15 @@ export { addBias } from "./attention/channels";
 export { attend } from "./attention/forward";
 export { probabilitiesOf } from "./attention/probabilities";
 export { sumPatterns, sumTransposedPatterns } from "./attention/pattern";
-export { dense, jvp, vjp } from "./attention/jacobian";
+export { jvp, vjp } from "./attention/jacobian";
 export { factorize } from "./matrix/factor";
 export { gradient } from "./attention/gradient";
 export { sumBlocks } from "./attention/entries";
-export { bidiagonalizeAll } from "./attention/lockstep";
-export { bidiagonalize, powerStep, tridiagonalize } from "./spectral";
-export { combine, dot, normalize, reflect } from "./vectors";
+export { jvpAll, vjpAll } from "./attention/lockstep";
+export {
+  add, clear, combineBasis, copy, distanceInto, multiplyElements, normalizeInto, orthonormalizeAgainst, reflectBasis,
+} from "./commands";
+export { normalize } from "./vectors";
 export { activate } from "./layers/activation";
 export { applyLinear, linearJvp, linearVjp } from "./layers/linear";
 export { applyNorm, normGradient, normJvp, normVjp } from "./layers/norm";

@@ -2,9 +2,8 @@
 import { attend } from "./attention/forward";
 import { jvp, vjp } from "./attention/jacobian";
 import { copyOf, Primal } from "./attention/primal";
-import { bidiagonalize, Krylov, powerStep } from "./spectral";
 import { answer, call, part } from "./base/team";
-import { combine } from "./vectors";
+import { Basis, combineBasis, orthonormalizeAgainst } from "./commands";
 
 export * from "./index";
 export { joinTeam } from "./base/team";
@@ -12,9 +11,8 @@ export { joinTeam } from "./base/team";
 const ATTEND: i32 = 0;
 const JVP: i32 = 1;
 const VJP: i32 = 2;
-const BIDIAGONALIZE: i32 = 3;
-const POWER_STEP: i32 = 4;
-const COMBINE: i32 = 5;
+const ORTHONORMALIZE: i32 = 3;
+const COMBINE: i32 = 4;
 
 export function attendTogether(s: Primal, y: usize): void {
   together(s.shared, ATTEND, changetype<usize>(s), y);
@@ -28,19 +26,15 @@ export function vjpTogether(s: Primal, y: usize, x: usize): void {
   together(s.shared, VJP, changetype<usize>(s), y, x);
 }
 
-export function bidiagonalizeTogether(s: Krylov, k: i32): void {
-  together(s.primal.shared, BIDIAGONALIZE, changetype<usize>(s), k);
-}
-
-export function powerStepTogether(s: Krylov): void {
-  together(s.primal.shared, POWER_STEP, changetype<usize>(s));
-}
-
 /** Numbers to read below which a team is not worth calling. */
 const FEW: i64 = 1 << 16;
 
-export function combineTogether(n: i32, table: usize, k: i32, coefficients: usize, to: usize): void {
-  together(<i32>(<i64>n * k >= FEW), COMBINE, n, table, k, coefficients, to);
+export function orthonormalizeAgainstTogether(b: Basis, k: i32, along: usize, w: usize, length: usize): void {
+  together(<i32>(<i64>b.size * k >= FEW), ORTHONORMALIZE, changetype<usize>(b), k, along, w, length);
+}
+
+export function combineBasisTogether(b: Basis, k: i32, to: usize): void {
+  together(<i32>(<i64>b.size * k >= FEW), COMBINE, changetype<usize>(b), k, to);
 }
 
 /** What every other member runs, for ever. */
@@ -64,8 +58,7 @@ function perform(job: i32, a: usize, b: usize, c: usize, d: usize, e: usize): vo
     case ATTEND: return attend(copyOf(changetype<Primal>(a)), b);
     case JVP: return jvp(copyOf(changetype<Primal>(a)), b, c);
     case VJP: return vjp(copyOf(changetype<Primal>(a)), b, c);
-    case BIDIAGONALIZE: return bidiagonalize(changetype<Krylov>(a), <i32>b);
-    case POWER_STEP: return powerStep(changetype<Krylov>(a));
-    case COMBINE: return combine(<i32>a, b, <i32>c, d, e);
+    case ORTHONORMALIZE: return orthonormalizeAgainst(changetype<Basis>(a), <i32>b, c, d, e);
+    case COMBINE: return combineBasis(changetype<Basis>(a), <i32>b, c);
   }
 }

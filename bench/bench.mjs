@@ -6,7 +6,7 @@ import os from "node:os";
 import { createRuntime, localLipschitz, spectralNorm } from "howsmooth";
 import { ceilingLoop } from "./ceiling.mjs";
 import { gemmSpeed, shapes } from "./gemm.mjs";
-import { applicationFlops, gaussianLayer, median, processorTime } from "./layer.mjs";
+import { applicationFlops, gaussianLayer, median, powerIteration, processorTime } from "./layer.mjs";
 import { sharing } from "./sharing.mjs";
 import { smallProblems } from "./small.mjs";
 import { threadsGain } from "./threads.mjs";
@@ -39,8 +39,7 @@ for (const n of [64, 256, 1024]) {
   const runs = n === 1024 ? 5 : 15;
   const forward = await median(runs, () => layer.forward(x), processorTime);
   const linearization = await layer.linearize(x);
-  const space = await linearization.krylov({ transposed: false, maxSteps: 1 });
-  await space.begin(Float64Array.from(x.data));
+  const space = powerIteration(linearization, x);
   const application = await median(runs, () => space.iterate(), processorTime);
   space.dispose();
   linearization.dispose();

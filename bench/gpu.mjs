@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import os from "node:os";
 import { createRuntime, localLipschitz } from "howsmooth";
 import { productSpeeds } from "./gpuProducts.mjs";
-import { applicationFlops, gaussianLayer, median, time } from "./layer.mjs";
+import { applicationFlops, gaussianLayer, median, powerIteration, time } from "./layer.mjs";
 
 const PACKAGE = new URL("../test/runtimes/node_modules/webgpu/index.js", import.meta.url);
 const SOFTWARE_DRIVER = "/usr/lib/chromium/vk_swiftshader_icd.json";
@@ -53,8 +53,7 @@ for (const n of sizes) {
     const { spec, x } = gaussianLayer({ d: 768, heads: 12, std: 0.02, mask: "causal", seed: 1, n });
     const layer = runtime.attention(spec);
     const at = await layer.linearize(x);
-    const space = await at.krylov({ transposed: false, maxSteps: 1 });
-    await space.begin(Float64Array.from(x.data));
+    const space = powerIteration(at, x);
     const application = await median(3, () => space.iterate());
     applications[device] = application;
     space.dispose();

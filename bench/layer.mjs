@@ -90,3 +90,27 @@ export async function median(runs, action, clock) {
 export function middle(values) {
   return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
+
+/** Power iteration on JᵀJ from x, on the device: a step is one application, two norms and a residual beside it. */
+export function powerIteration(linearization, x) {
+  const { operator } = linearization.onDevice;
+  const { device, inShape, outShape } = operator;
+  const lease = device.lease();
+  let [v, next] = [lease.vector(inShape, "a vector"), lease.vector(inShape, "a vector")];
+  const u = lease.vector(outShape, "a vector");
+  const scalars = lease.scalars(3, "lengths");
+  device.write(v, x.data);
+  device.normalize(v, scalars, 0);
+  return {
+    async iterate() {
+      await operator.jvp(v, u);
+      device.normalize(u, scalars, 1);
+      await operator.vjp(u, next);
+      device.distance(next, 1, v, scalars, 2);
+      device.normalize(next, scalars, 0);
+      [v, next] = [next, v];
+      return device.results(scalars);
+    },
+    dispose: () => lease.dispose(),
+  };
+}

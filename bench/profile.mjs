@@ -3,7 +3,7 @@
 import { Session } from "node:inspector/promises";
 import { createRuntime } from "howsmooth";
 import { compile } from "./compile.mjs";
-import { gaussianLayer, processorTime } from "./layer.mjs";
+import { gaussianLayer, powerIteration, processorTime } from "./layer.mjs";
 
 /** Which part of the work a kernel belongs to; what is not named here is JavaScript. */
 const parts = {
@@ -78,8 +78,7 @@ for (const n of [64, 256, 1024]) {
   const runs = Math.max(5, Math.round(20_000 / n));
   print(`n = ${n}, forward`, await profile(runs, () => layer.forward(x)));
   const linearization = await layer.linearize(x);
-  const space = await linearization.krylov({ transposed: false, maxSteps: 1 });
-  await space.begin(Float64Array.from(x.data));
+  const space = powerIteration(linearization, x);
   print(`n = ${n}, JᵀJ`, await profile(runs, () => space.iterate()));
   space.dispose();
   linearization.dispose();

@@ -1,7 +1,7 @@
 // Two threads against one, in alternation: one JᵀJ application and sigma at n = 1024. On a busy machine wall times say
 // little; the time that the main thread is at work (Node 24 counts it) says what an idle one would gain.
 import { createRuntime, localLipschitz } from "howsmooth";
-import { gaussianLayer, middle } from "./layer.mjs";
+import { gaussianLayer, middle, powerIteration } from "./layer.mjs";
 
 const busyNow = () => {
   const usage = process.threadCpuUsage?.();
@@ -22,8 +22,7 @@ async function prepare(threads, spec, x) {
   const runtime = await createRuntime({ device: "wasm", threads });
   const layer = runtime.attention(spec);
   const linearization = await layer.linearize(x);
-  const space = await linearization.krylov({ transposed: false, maxSteps: 1 });
-  await space.begin(Float64Array.from(x.data));
+  const space = powerIteration(linearization, x);
   await space.iterate();
   return { runtime, layer, space };
 }

@@ -140,30 +140,3 @@ export function pullChannels(s: Primal, channels: usize, x: usize): void {
   if (s.cos) rotate(s, channels, 0, l.heads + l.kvHeads, true);
   multiplyTokens(s, l.dIn, l.channels, l.projectBack, channels, x);
 }
-
-/**
- * The dense Jacobian, row-major [n·dOut, n·dIn], column by column: one JVP of each unit vector. u and y are work
- * space of the input's and the output's size, in panels.
- */
-export function dense(s: Primal, u: usize, y: usize, out: usize): void {
-  const l = s.layer;
-  const columns = s.n * l.dIn;
-  memory.fill(u, 0, <usize>(s.panels * l.dIn) * ROW);
-  for (let i = 0; i < s.n; i++) {
-    for (let c = 0; c < l.dIn; c++) {
-      const unit = u + <usize>((i / NR) * l.dIn + c) * ROW + <usize>(i & (NR - 1)) * WORD;
-      store<Real>(unit, 1);
-      jvp(s, u, y);
-      store<Real>(unit, 0);
-      let to = out + <usize>(i * l.dIn + c) * WORD;
-      for (let j = 0; j < s.n; j++) {
-        let from = y + <usize>(j / NR * l.dOut) * ROW + <usize>(j & (NR - 1)) * WORD;
-        for (let e = 0; e < l.dOut; e++) {
-          store<Real>(to, load<Real>(from));
-          from += ROW;
-          to += <usize>columns * WORD;
-        }
-      }
-    }
-  }
-}

@@ -1,23 +1,24 @@
-// One step of each of several Krylov spaces over one layer: the products with the weights, which few tokens alone
-// would have to wait for, are one product for all of them. Every number is the same as in `bidiagonalize`.
-import { NR, ROW, WORD } from "../base/simd";
+// Products with the Jacobians of one layer at several inputs: those with the weights, which few tokens alone would have
+// to wait for, are one product for all of them. Every number is the same as in `jvp` and `vjp`.
+import { NR, ROW } from "../base/simd";
 import { multiply } from "../matrix/gemm";
-import { Krylov } from "../spectral";
-import { orthonormalize, vector } from "../vectors";
+import { vector } from "../vectors";
 import { rotate } from "./channels";
 import { headGradients, headTangents } from "./jacobian";
 import { Layer } from "./layer";
+import { Primal } from "./primal";
 
-/** Spaces that agree in their layer and in `transposed`. */
+/** Primals that agree in their layer. */
 @unmanaged export class Lockstep {
-  /** Pointers (u32) to the spaces, and the numbers (u32) of their steps. */
-  spaces: usize;
-  steps: usize;
+  /** Pointers (u32) to the primals, and to the vector that each is applied to, and the one that each product goes to. */
+  primals: usize;
+  from: usize;
+  to: usize;
   count: i32;
   /** Panels of all inputs together, which lie one after the other in what follows. */
   panels: i32;
-  from: usize;
-  to: usize;
+  gathered: usize;
+  products: usize;
   channels: usize;
   /** The heads' outputs. */
   outputs: usize;
@@ -25,73 +26,46 @@ import { Layer } from "./layer";
 
 // @ts-ignore: decorator
 @inline
-function spaceAt(t: Lockstep, i: i32): Krylov {
-  return changetype<Krylov>(<usize>load<u32>(t.spaces + (<usize>i << 2)));
+function primalAt(t: Lockstep, i: i32): Primal {
+  return changetype<Primal>(vector(t.primals, i));
 }
 
-// @ts-ignore: decorator
-@inline
-function stepAt(t: Lockstep, i: i32): i32 {
-  return load<i32>(t.steps + (<usize>i << 2));
-}
-
-export function bidiagonalizeAll(t: Lockstep): void {
-  const transposed = spaceAt(t, 0).transposed != 0;
-  gather(t, false);
-  if (transposed) vjpAll(t);
-  else jvpAll(t);
-  scatter(t, true);
-  for (let i = 0; i < t.count; i++) {
-    const s = spaceAt(t, i), k = stepAt(t, i);
-    s.alpha = orthonormalize(s.range, s.us, k, k > 0 ? s.beta : 0, vector(s.us, k), s.coefficients);
-  }
-  gather(t, true);
-  if (transposed) jvpAll(t);
-  else vjpAll(t);
-  scatter(t, false);
-  for (let i = 0; i < t.count; i++) {
-    const s = spaceAt(t, i), k = stepAt(t, i);
-    s.beta = orthonormalize(s.domain, s.vs, k + 1, s.alpha, vector(s.vs, k + 1), s.coefficients);
-  }
-}
-
-/** The latest vectors of the range, or of the domain, next to each other. */
-function gather(t: Lockstep, range: bool): void {
-  let at = t.from;
-  for (let i = 0; i < t.count; i++) {
-    const s = spaceAt(t, i), k = stepAt(t, i);
-    const bytes = <usize>(range ? s.range : s.domain) * WORD;
-    memory.copy(at, range ? vector(s.us, k) : vector(s.vs, k), bytes);
-    at += bytes;
-  }
-}
-
-/** The results to where each space has its new vector of the range, or of the domain. */
-function scatter(t: Lockstep, range: bool): void {
-  let at = t.to;
-  for (let i = 0; i < t.count; i++) {
-    const s = spaceAt(t, i), k = stepAt(t, i);
-    const bytes = <usize>(range ? s.range : s.domain) * WORD;
-    memory.copy(range ? vector(s.us, k) : vector(s.vs, k + 1), at, bytes);
-    at += bytes;
-  }
-}
-
-function jvpAll(t: Lockstep): void {
-  const l = spaceAt(t, 0).primal.layer;
+/** to = J from, for each. */
+export function jvpAll(t: Lockstep): void {
+  const l = primalAt(t, 0).layer;
   const width = l.heads * l.dValue;
-  multiplyAll(t, l.channels, l.dIn, l.project, t.from, t.channels);
+  gather(t, l.dIn);
+  multiplyAll(t, l.channels, l.dIn, l.project, t.gathered, t.channels);
   eachInput(t, l, 0, false);
-  if (l.output) multiplyAll(t, l.dOut, width, l.output, t.outputs, t.to);
-  else memory.copy(t.to, t.outputs, <usize>(t.panels * width) * ROW);
+  if (l.output) multiplyAll(t, l.dOut, width, l.output, t.outputs, t.products);
+  scatter(t, l.dOut, l.output ? t.products : t.outputs);
 }
 
-function vjpAll(t: Lockstep): void {
-  const l = spaceAt(t, 0).primal.layer;
-  const width = l.heads * l.dValue;
-  if (l.outputBack) multiplyAll(t, width, l.dOut, l.outputBack, t.from, t.outputs);
-  eachInput(t, l, l.outputBack ? t.outputs : t.from, true);
-  multiplyAll(t, l.dIn, l.channels, l.projectBack, t.channels, t.to);
+/** to = Jᵀ from, for each. */
+export function vjpAll(t: Lockstep): void {
+  const l = primalAt(t, 0).layer;
+  gather(t, l.dOut);
+  if (l.outputBack) multiplyAll(t, l.heads * l.dValue, l.dOut, l.outputBack, t.gathered, t.outputs);
+  eachInput(t, l, l.outputBack ? t.outputs : t.gathered, true);
+  multiplyAll(t, l.dIn, l.channels, l.projectBack, t.channels, t.products);
+  scatter(t, l.dIn, t.products);
+}
+
+function gather(t: Lockstep, width: i32): void {
+  let at = t.gathered;
+  for (let i = 0; i < t.count; i++) {
+    const bytes = <usize>(primalAt(t, i).panels * width) * ROW;
+    memory.copy(at, vector(t.from, i), bytes);
+    at += bytes;
+  }
+}
+
+function scatter(t: Lockstep, width: i32, at: usize): void {
+  for (let i = 0; i < t.count; i++) {
+    const bytes = <usize>(primalAt(t, i).panels * width) * ROW;
+    memory.copy(vector(t.to, i), at, bytes);
+    at += bytes;
+  }
 }
 
 function multiplyAll(t: Lockstep, m: i32, k: i32, a: usize, b: usize, c: usize): void {
@@ -103,7 +77,7 @@ function eachInput(t: Lockstep, l: Layer, gO: usize, back: bool): void {
   const channelBytes = <usize>l.channels * ROW, outputBytes = <usize>(l.heads * l.dValue) * ROW;
   let channels = t.channels, outputs = t.outputs;
   for (let i = 0; i < t.count; i++) {
-    const s = spaceAt(t, i).primal;
+    const s = primalAt(t, i);
     const dqkv = s.dqkv, dO = s.dO;
     s.dqkv = channels;
     s.dO = outputs;

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createRuntime, localLipschitz, spectralNorm } from "../../dist/index.js";
 import { ceilingLoop } from "../ceiling.mjs";
 import { gemmSpeed, shapes } from "../gemm.mjs";
+import { powerIteration } from "../layer.mjs";
 import { serve } from "./serve.mjs";
 
 const runtime = await createRuntime({ device: "wasm" });
@@ -34,8 +35,7 @@ await serve({
     direction = problem.u;
     layer = runtime.attention(spec(problem));
     linearization = await layer.linearize(input);
-    space = await linearization.krylov({ transposed: false, maxSteps: 1 });
-    await space.begin(Float64Array.from(direction.data));
+    space = powerIteration(linearization, direction);
   },
 
   forward: () => layer.forward(input),

@@ -2,6 +2,7 @@
 
 import { type Tensor, tensor } from "../base/tensor.js";
 import type { LinearizableLayer, Linearization } from "../device/linearization.js";
+import { gradient } from "../jacobian/gradient.js";
 import { norm } from "../linalg/vector.js";
 import type { Steepest } from "./steepest.js";
 import type { TokenSet } from "./tokenSet.js";
@@ -89,7 +90,7 @@ export async function climb(
 }
 
 async function gradientOf({ at, peak }: { at: Linearization; peak: Steepest }): Promise<Float64Array> {
-  return Float64Array.from((await at.gradient(peak.right, peak.left)).data);
+  return Float64Array.from((await gradient(at, peak.right, peak.left)).data);
 }
 
 /** undefined where the gradient vanishes, or points out of the set. */

@@ -4,6 +4,7 @@
 import type { AbortSignalLike } from "../base/platform.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import type { Linearization } from "../device/linearization.js";
+import { toDense } from "../jacobian/toDense.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 
 export interface Steepest {
@@ -32,7 +33,7 @@ export async function steepestIn2(at: Linearization, { guess, ...options }: Stee
 
 /** ‖J‖_∞, the largest row sum of |J|: left is that row's unit vector, right the signs of its entries. Forms J. */
 export async function steepestInInfinity(at: Linearization): Promise<Steepest> {
-  const { data, shape } = await at.toDense();
+  const { data, shape } = await toDense(at);
   const [rows, columns] = shape;
   let [best, largest] = [0, -1];
   for (let r = 0; r < rows; r++) {

@@ -6,6 +6,7 @@ import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import { type Bound, bounds } from "../bounds/index.js";
 import type { LocalBounds } from "../jacobian/upperBound.js";
+import { upperBound } from "../jacobian/upperBoundOf.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { NormSpec } from "../layers/norm.js";
 import { norm } from "../linalg/vector.js";
@@ -65,7 +66,7 @@ export async function boundsOfModel(
       const linearization = await attention.linearize(x);
       try {
         const { sigma, lower, upper } = await spectralNorm(linearization, { seed: deriveSeed(seed, layer, n), signal });
-        const local = await linearization.upperBound();
+        const local = await upperBound(linearization);
         const row = { layer, n, sigma, lower, upper, local, ...(await theory(await specFor(n)(), before, x, signal)) };
         rows.push(row);
         onRow?.(row);

@@ -39,6 +39,8 @@ export interface Lease<V extends Vector = Vector> extends Disposable {
   basis(shape: readonly number[], most: number, what: string): Basis<V>;
   /** Zeros. */
   scalars(count: number, what: string): Scalars;
+  /** Calls `end` when the lease is disposed of: what is in it may need something else to live as long. */
+  atEnd(end: () => void): void;
 }
 
 export interface Device<V extends Vector = Vector> {

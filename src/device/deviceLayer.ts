@@ -1,5 +1,6 @@
 // A layer on a device: it takes tokens to tokens, and is linearized, on vectors that stay there. Chains, residuals,
 // sums and products of such layers are such layers.
+import type { Tensor } from "../base/tensor.js";
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceOperator } from "./operator.js";
 
@@ -18,6 +19,15 @@ export interface DeviceLayer<V extends Vector = Vector> {
    */
   together?(): DeviceLayer<V>;
   dispose(): void;
+}
+
+/** Attention, with what only it can say. */
+export interface DeviceAttention<V extends Vector = Vector> extends DeviceLayer<V> {
+  readonly heads: number;
+  /** Attention probabilities at x, [heads, n, n]. */
+  probabilities(x: V): Promise<Tensor>;
+  /** One head alone, with a copy of its weights: 0 ≤ index < heads. */
+  head(index: number): DeviceAttention<V>;
 }
 
 export interface Linearized<V extends Vector = Vector> {

@@ -49,6 +49,8 @@ class HostBasis implements Basis<HostVector> {
 
 /** What it hands out is the garbage collector's to free. */
 class HostLease extends Held implements Lease<HostVector> {
+  readonly #ends: (() => void)[] = [];
+
   vector(shape: readonly number[]): HostVector {
     return vectorOf(shape);
   }
@@ -61,7 +63,13 @@ class HostLease extends Held implements Lease<HostVector> {
     return new HostScalars(count);
   }
 
-  dispose(): void {}
+  atEnd(end: () => void): void {
+    this.#ends.push(end);
+  }
+
+  dispose(): void {
+    for (const end of this.#ends.splice(0)) end();
+  }
 }
 
 export const hostDevice: Device<HostVector> = {

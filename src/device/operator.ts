@@ -44,6 +44,17 @@ export interface DeviceOperator<V extends Vector = Vector> {
   readonly structure?: Structure<V>;
 }
 
+/** to ← ∇_x ⟨v, J(x) u⟩. */
+export function secondDerivative<V extends Vector>(
+  operator: DeviceOperator<V>,
+  u: V,
+  v: V,
+  to: V,
+): void | Promise<void> {
+  if (!operator.gradient) throw new TypeError('"J": expected a linearization, which has second derivatives');
+  return operator.gradient(u, v, to);
+}
+
 /** What is known of an operator beyond its products; each part is missing where there is nothing to know. */
 export interface Structure<V extends Vector = Vector> {
   /** What the leading right singular vector is likely to be made of. */

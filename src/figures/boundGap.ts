@@ -5,6 +5,7 @@ import { formatShort } from "../base/numbers.js";
 import { deriveSeed } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import { bounds } from "../bounds/index.js";
+import { upperBound } from "../jacobian/upperBoundOf.js";
 import type { Runtime } from "../measure/createRuntime.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
@@ -135,7 +136,7 @@ async function measure(
   const at = await layer.linearize(x);
   try {
     const { sigma } = await spectralNorm(at, { signal });
-    const { bounds: local } = await at.upperBound();
+    const { bounds: local } = await upperBound(at);
     const radius = scale * Math.sqrt(width);
     const ball = await bounds.ofLayer(spec, { n, radius, heads: "sum", signal });
     const distances = await bounds.pointwise(spec, x, { signal });

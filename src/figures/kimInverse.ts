@@ -8,8 +8,9 @@ import { type Tensor, tensor } from "../base/tensor.js";
 import type { CurvePanel } from "../charts/curves.js";
 import type { FixedPointStatus } from "../invertible/fixedPoint.js";
 import { type ResidualOptions, residual } from "../invertible/residual.js";
+import { norm } from "../jacobian/norm.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import { norm } from "../linalg/vector.js";
+import { norm as length } from "../linalg/vector.js";
 import type { Attention, Runtime } from "../measure/createRuntime.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 
@@ -110,7 +111,7 @@ function ofPart(inversions: readonly Inversion[], part: Part): Inversion[] {
 async function atOneToken(layer: Attention): Promise<number> {
   const at = await layer.linearize(tensor(new Float64Array(layer.dIn), [1, layer.dIn]));
   try {
-    return await at.norm(2);
+    return await norm(at, 2);
   } finally {
     at.dispose();
   }
@@ -126,13 +127,13 @@ async function invert(
   const { c } = options;
   const g = residual(layer, options);
   const y = await g.forward(x);
-  const size = norm(x.data);
+  const size = length(x.data);
   const errors: number[] = [];
   const { status, contraction, changes } = await g.inverse(y, {
     maxSteps: steps,
     tolerance: 1e-15,
     signal,
-    onProgress: (event) => errors.push(norm(event.x.map((entry, at) => entry - x.data[at])) / size),
+    onProgress: (event) => errors.push(length(event.x.map((entry, at) => entry - x.data[at])) / size),
   });
   return {
     c,

@@ -1,55 +1,13 @@
 // The runtime: one device, and the layers made on it.
 
 import { checkInteger, checkKeys, checkOneOf } from "../base/check.js";
-import type { Disposable } from "../base/disposable.js";
 import { DeviceError } from "../base/errors.js";
-import type { Tensor, TensorLike } from "../base/tensor.js";
-import type { Layer, LinearizableLayer } from "../device/linearization.js";
+import type { Runtime } from "../device/runtime.js";
 import type { KernelSource } from "../device/wasm/kernels.js";
 import { WasmRuntime } from "../device/wasm/runtime.js";
-import type { Activation } from "../layers/activation.js";
-import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { Linear } from "../layers/linear.js";
-import type { NormSpec } from "../layers/norm.js";
 
-/** A self-attention layer on a device. */
-export interface Attention extends LinearizableLayer {
-  readonly heads: number;
-  /** Attention probabilities at x, [heads, n, n]. */
-  probabilities(x: TensorLike): Promise<Tensor>;
-  /**
-   * One head alone, as a layer of its own that the caller disposes of: P_h V_h W_O,h without the output map's bias,
-   * so that the heads' outputs add up to this layer's, up to that bias. On WebAssembly `spectralNorm` of a head whose
-   * 3·dHead channels are at most half of dIn runs in the coordinates that its maps tell apart, [n, 3·dHead] →
-   * [n, dValue], where its Jacobian has the same singular values (MATH 10.2 then holds for that smaller dimension).
-   * @throws RangeError for a head that the layer does not have
-   */
-  head(index: number): Attention;
-}
-
-/** What a runtime runs on, and why it is not what was asked for. */
-export interface RuntimeInfo {
-  readonly device: "webgpu" | "wasm";
-  readonly requested: "auto" | "webgpu" | "wasm";
-  /** Why the request was not met. */
-  readonly reason?: string;
-  readonly dtype: "f32" | "f64";
-  readonly simd?: "relaxed" | "simd128";
-  readonly threads: number;
-  readonly adapter?: string;
-}
-
-/** One device and what is made on it; disposing of it gives back the memory of all its layers. */
-export interface Runtime extends Disposable {
-  readonly info: RuntimeInfo;
-  attention(spec: AttentionSpec): Attention;
-  /** y = x · weight + bias, its weights packed once on the device. */
-  linear(spec: Linear): Layer;
-  /** Layer norm or RMS norm over the features of each token (MATH 3). */
-  norm(spec: NormSpec): Layer;
-  /** The activation of every element of x. */
-  activate(kind: Activation, x: TensorLike): Promise<Tensor>;
-}
+export type { Attention } from "../device/attentionLayer.js";
+export type { Runtime, RuntimeInfo } from "../device/runtime.js";
 
 /** Options of `createRuntime`. */
 export interface RuntimeOptions {

@@ -1,7 +1,7 @@
 // The measurement of one layer at many inputs.
 import { checkInteger, checkKeys, checkTensor, throwIfAborted, wrongKind } from "../base/check.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
-import { type LinearizableLayer, stepsTogether } from "../device/linearization.js";
+import { type LinearizableLayer, linearizedTogether } from "../device/linearization.js";
 import { optionNames } from "../spectral/problem.js";
 import type { SpectralNorm, SpectralNormOptions, SpectralNormProgress } from "../spectral/result.js";
 import { localLipschitz } from "./localLipschitz.js";
@@ -49,8 +49,8 @@ export async function localLipschitzBatch(
   if (rest.start !== undefined && rest.start !== "random") throw wrongKind("start", '"random"', rest.start);
   throwIfAborted(signal);
 
-  const shared = stepsTogether(layer);
-  const linearizer = shared ? await layer.together() : layer;
+  const shared = linearizedTogether(layer);
+  const linearizer = shared ?? layer;
   const results: SpectralNorm[] = new Array(inputs.length);
   const measure = async (input: number) => {
     const progress = onProgress && ((event: SpectralNormProgress) => onProgress({ ...event, input }));

@@ -49,8 +49,8 @@ describe.each(variants)("a basis budget in $name", (variant) => {
       expect(found.reorthogonalization).toBe("one-sided");
       expect(found.restarts > 0).toBe(found.steps >= vectors);
       if (start === "random" && vectors === 6) expect(found.steps).toBeGreaterThanOrEqual(vectors);
-      // The tables of at most 401 vectors are the rest.
-      expect(most).toBeLessThanOrEqual(basisBudget + 401 * 24);
+      // The tables of at most 401 vectors are the rest, and a few structures.
+      expect(most).toBeLessThanOrEqual(basisBudget + 401 * 24 + 1024);
       const image = (await at.jvp(found.right)).data.map((entry, i) => entry - found.sigma * found.left.data[i]);
       expect(Math.hypot(...image)).toBeLessThanOrEqual(found.residual + 2e-5 * found.sigma);
     }

@@ -1,8 +1,10 @@
 // What never enters the Jacobian never enters its numbers: biases of values and keys, and what all tokens have in common
 // (docs/theory.md, "Rounding").
+
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
+import { gradient } from "../../src/jacobian/gradient.js";
 import type { Mask } from "../../src/layers/attention/mask.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
@@ -65,7 +67,7 @@ async function derivatives(variant: (typeof variants)[number], spec: AttentionSp
   const runtime = await variantRuntime(variant);
   const attention = runtime.attention(spec);
   const at = await attention.linearize(x);
-  const found = [await at.jvp(u), await at.vjp(g), await at.gradient(u, g)].map(({ data }) => data);
+  const found = [await at.jvp(u), await at.vjp(g), await gradient(at, u, g)].map(({ data }) => data);
   at.dispose();
   runtime.dispose();
   return found;
@@ -142,7 +144,7 @@ describe.skipIf(onWebGpu).each(["f32", "f64"] as const)("offsets in %s", (dtype)
       const runtime = await createRuntime({ device: "wasm", dtype, ...options });
       const at = await runtime.attention({ ...spec, value, mask }).linearize(x);
       const [right, left] = [gaussian(16, [many, 11]), gaussian(17, [many, 9])];
-      const found = [at.output, await at.jvp(right), await at.vjp(left), await at.gradient(right, left)];
+      const found = [at.output, await at.jvp(right), await at.vjp(left), await gradient(at, right, left)];
       results.push(found.map(({ data }) => data));
       at.dispose();
       runtime.dispose();

@@ -24,6 +24,7 @@ export function referenceRuntime(): ReferenceRuntime {
   };
   return {
     info: { device: "wasm", requested: "wasm", dtype: "f64", threads: 1 },
+    memoryUsed: 0,
     get alive() {
       return alive.size;
     },
@@ -35,8 +36,6 @@ export function referenceRuntime(): ReferenceRuntime {
     [Symbol.dispose]: () => alive.clear(),
   };
 }
-
-const absent = () => Promise.reject(new Error("not part of the reference"));
 
 function attention(spec: AttentionSpec): Omit<Attention, keyof Disposable> {
   const [dIn] = shapeOf(spec.query.weight);
@@ -59,11 +58,6 @@ function attention(spec: AttentionSpec): Omit<Attention, keyof Disposable> {
         outShape: output.shape,
         jvp: async (u) => jvp(u),
         vjp: async (v) => vjp(v),
-        toDense: absent,
-        norm: absent,
-        blockNorms: absent,
-        upperBound: absent,
-        gradient: absent,
         dispose: () => {},
         [Symbol.dispose]: () => {},
       };

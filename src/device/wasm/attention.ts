@@ -1,110 +1,118 @@
-// Attention on the WebAssembly device: weights packed once, shared by the linearizations made from it.
-
-import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
-import { Held } from "../../base/disposable.js";
-import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
+// Attention on the WebAssembly device: weights packed once, which the operators made from it read.
+import { type Tensor, tensor } from "../../base/tensor.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
-import type { Attention } from "../../measure/createRuntime.js";
-import type { HasKrylovSpace } from "../../spectral/krylov.js";
-import type { Linearization, Linearizer, StepsTogether } from "../linearization.js";
+import type { DeviceAttention, DeviceLayer, Linearized } from "../deviceLayer.js";
+import { DeviceLinearization } from "../linearization.js";
+import { type SharedWeights, WasmAttentionOperator } from "./attentionOperator.js";
+import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
 import { Region } from "./heap.js";
-import type { Kernels } from "./kernels.js";
-import { type SharedWeights, WasmLinearization } from "./linearization.js";
 import { Lockstep } from "./lockstep.js";
+import { readProbabilities } from "./patterns.js";
 import { type ReducedLayer, reduceLayer } from "./reducedLayer.js";
 import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer } from "./weights.js";
 
-export class WasmAttention extends Held implements Attention, StepsTogether {
+export class WasmAttention implements DeviceAttention<WasmVector> {
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
-  readonly #kernels: Kernels;
   readonly #region: Region;
   readonly #sizes: LayerSizes;
   readonly #layer: PackedLayer;
   readonly #weights: SharedWeights;
   #reduced?: ReducedLayer | "none";
-  /** The attention itself and its linearizations read the weights; the last one to go frees them. */
-  #users = 1;
-  #disposed = false;
 
-  constructor(kernels: Kernels, region: Region, spec: ResolvedSpec) {
-    super();
-    this.#kernels = kernels;
-    this.#region = region;
+  constructor(
+    readonly device: WasmDevice,
+    spec: ResolvedSpec,
+  ) {
+    const { heap, kernels } = device;
+    this.#region = new Region(heap);
     this.#sizes = withoutWeights(spec);
     this.dIn = spec.dIn;
     this.dOut = spec.dOut;
     this.heads = spec.heads;
     try {
-      this.#layer = packLayer(kernels, region, spec);
+      this.#layer = packLayer(kernels, this.#region, spec);
     } catch (error) {
-      region.free();
+      this.#region.free();
       throw error;
     }
-    const alone: LayerSizes = { ...this.#sizes, mask: "none", frequencies: undefined };
     this.#weights = {
       layer: this.#layer,
-      unpack: (sizes) => unpackLayer(this.#region.heap, this.#layer, sizes),
-      release: () => this.#release(),
+      unpack: (sizes) => unpackLayer(heap, this.#layer, sizes),
       reduced: () => this.#reduce(),
-      valueMap: () => this.#at(tensor(new Float64Array(this.dIn), [1, this.dIn]), alone),
+      valueMap: async () => this.#valueMap(),
     };
   }
 
-  async forward(x: TensorLike): Promise<Tensor> {
-    const linearization = this.#linearize(x);
-    linearization.dispose();
-    return linearization.output;
-  }
-
-  async probabilities(x: TensorLike): Promise<Tensor> {
-    const linearization = this.#linearize(x);
+  async forward(x: WasmVector, lease: WasmLease): Promise<WasmVector> {
+    const output = lease.vector([x.shape[0], this.dOut], "the output");
+    const work = this.device.lease();
     try {
-      return linearization.probabilities();
+      this.device.copy(this.#at(x, work).output, output);
+      return output;
     } finally {
-      linearization.dispose();
+      work.dispose();
     }
   }
 
-  async linearize(x: TensorLike): Promise<Linearization & HasKrylovSpace> {
-    return this.#linearize(x);
+  async linearize(x: WasmVector, lease: WasmLease): Promise<Linearized<WasmVector>> {
+    const operator = this.#at(x, lease);
+    return { operator, output: operator.output };
   }
 
-  async together(): Promise<Linearizer> {
-    throwIfDisposed("attention", this.#disposed);
-    // All threads share the step of one input, and would not share that of several.
-    if (this.#region.heap.shared) return this;
-    const lockstep = new Lockstep(this.#kernels, this.#region.heap, this.#sizes);
-    return { linearize: async (x) => this.#linearize(x, lockstep) };
+  /** None of several threads: all of them share the step of one input, and would not share that of several. */
+  get together(): (() => DeviceLayer<WasmVector>) | undefined {
+    if (this.device.heap.shared) return undefined;
+    return () => {
+      const lockstep = new Lockstep(this.device, this.#sizes);
+      return {
+        device: this.device,
+        dIn: this.dIn,
+        dOut: this.dOut,
+        forward: (x, lease) => this.forward(x, lease as WasmLease),
+        linearize: async (x, lease) => {
+          const operator = this.#at(x, lease as WasmLease, this.#sizes, lockstep);
+          return { operator, output: operator.output };
+        },
+        dispose: () => undefined,
+      };
+    };
   }
 
-  head(index: number): Attention {
-    throwIfDisposed("attention", this.#disposed);
-    checkInteger("head", index, 0, this.heads - 1);
-    const spec = headSpec(this.#region.heap, this.#layer, this.#sizes, index);
-    return new WasmAttention(this.#kernels, new Region(this.#region.heap), spec);
+  async probabilities(x: WasmVector): Promise<Tensor> {
+    const { heap, kernels } = this.device;
+    const work = this.device.lease();
+    try {
+      const { primal, tiling } = this.#at(x, work);
+      return readProbabilities(kernels, heap, primal, this.heads, x.shape[0], tiling);
+    } finally {
+      work.dispose();
+    }
+  }
+
+  head(index: number): WasmAttention {
+    return new WasmAttention(this.device, headSpec(this.device.heap, this.#layer, this.#sizes, index));
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#release();
+    this.#region.free();
   }
 
-  #linearize(x: TensorLike, lockstep?: Lockstep): WasmLinearization {
-    throwIfDisposed("attention", this.#disposed);
-    return this.#at(checkTensor("x", x, [-1, this.dIn]), this.#sizes, lockstep);
+  #at(x: WasmVector, lease: WasmLease, sizes = this.#sizes, lockstep?: Lockstep): WasmAttentionOperator {
+    return new WasmAttentionOperator(this.device, sizes, this.#weights, x, lease, lockstep);
   }
 
-  #at(input: Tensor, sizes: LayerSizes, lockstep?: Lockstep): WasmLinearization {
-    const region = new Region(this.#region.heap);
-    this.#users++;
+  /** The layer at a single token, where attention is the identity: its value and output maps as one operator. */
+  #valueMap(): DeviceLinearization<WasmVector> {
+    const lease = this.device.lease();
     try {
-      return new WasmLinearization(this.#kernels, region, sizes, this.#weights, input, lockstep);
+      const x = lease.vector([1, this.dIn], "the input");
+      const operator = this.#at(x, lease, { ...this.#sizes, mask: "none", frequencies: undefined });
+      const output = tensor(new Float64Array(this.dOut), [1, this.dOut]);
+      return new DeviceLinearization(operator, lease, output);
     } catch (error) {
-      region.free();
-      this.#release();
+      lease.dispose();
       throw error;
     }
   }
@@ -112,9 +120,9 @@ export class WasmAttention extends Held implements Attention, StepsTogether {
   /** Made when it is first asked for, and kept with the weights. */
   #reduce(): ReducedLayer | undefined {
     if (this.#reduced === undefined) {
-      const region = new Region(this.#region.heap);
+      const region = new Region(this.device.heap);
       try {
-        this.#reduced = reduceLayer(this.#kernels, region, this.#layer, this.#sizes) ?? "none";
+        this.#reduced = reduceLayer(this.device.kernels, region, this.#layer, this.#sizes) ?? "none";
         this.#region.adopt(region);
       } catch (error) {
         region.free();
@@ -122,10 +130,6 @@ export class WasmAttention extends Held implements Attention, StepsTogether {
       }
     }
     return this.#reduced === "none" ? undefined : this.#reduced;
-  }
-
-  #release(): void {
-    if (--this.#users === 0) this.#region.free();
   }
 }
 

@@ -3,16 +3,10 @@
 import { turn } from "../../base/turn.js";
 import { type HostPrimal, queryCovariance, seenTokens } from "../../jacobian/hostPrimal.js";
 import { product } from "../../linalg/dense.js";
+import type { EntrySums } from "../operator.js";
 import { type Heap, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { BLOCK_ROW, MR, ROW, readField, writeStruct } from "./layout.js";
-
-export interface EntrySums {
-  /** The largest sum of |entries| of a column, and of a row. */
-  readonly one: number;
-  readonly infinity: number;
-  readonly frobenius: number;
-}
 
 /** Tokens whose factors share the second-level cache. */
 const KEYS = 16;

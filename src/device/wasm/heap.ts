@@ -24,6 +24,8 @@ export class Heap {
   #end = BASE;
   #used = 0;
   #closed = false;
+  #words = new Uint32Array(0);
+  #doubles = new Float64Array(0);
 
   constructor(
     dtype: "f32" | "f64",
@@ -101,6 +103,18 @@ export class Heap {
     return this.word === 4
       ? new Float32Array(this.memory.buffer, at, count)
       : new Float64Array(this.memory.buffer, at, count);
+  }
+
+  /** The memory as words, for a few of them; made anew only when the memory has grown. */
+  get words(): Uint32Array {
+    if (this.#words.buffer !== this.memory.buffer) this.#words = new Uint32Array(this.memory.buffer);
+    return this.#words;
+  }
+
+  /** The same as doubles. */
+  get doubles(): Float64Array {
+    if (this.#doubles.buffer !== this.memory.buffer) this.#doubles = new Float64Array(this.memory.buffer);
+    return this.#doubles;
   }
 
   #grow(end: number, what: string): void {

@@ -1,30 +1,34 @@
-// Solvers of one layer at several inputs that wait for each other before each step, so that they take it as one.
-import { borrow, type Heap } from "./heap.js";
-import type { Kernels } from "./kernels.js";
-import { LOCKSTEP, ROW, writeStruct } from "./layout.js";
+// Operators of one layer at several inputs that wait for each other before each product, so that they take it as one.
+import type { WasmDevice, WasmVector } from "./device.js";
+import { borrow } from "./heap.js";
+import { LOCKSTEP, ROW, tileColumns, writeStruct } from "./layout.js";
 import type { LayerSizes } from "./weights.js";
 
-/** A space that is ready for step k. */
-interface Waiting {
-  readonly space: number;
-  readonly k: number;
+/** A product to be made. */
+interface Product {
+  readonly primal: number;
+  /** Of the primal: an operator and its core differ in it. */
+  readonly layer: number;
   readonly transposed: boolean;
-  readonly panels: number;
+  readonly from: WasmVector;
+  readonly to: WasmVector;
+}
+
+interface Waiting extends Product {
   done(): void;
   fail(error: unknown): void;
 }
 
 /**
- * A step is taken when every member waits for one; members come and go between steps. A member that neither asks for a
- * step nor leaves holds up the others.
+ * Products are made when every member waits for one; members come and go between them. A member that neither asks for a
+ * product nor leaves holds up the others.
  */
 export class Lockstep {
   #members = 0;
   #waiting: Waiting[] = [];
 
   constructor(
-    readonly kernels: Kernels,
-    readonly heap: Heap,
+    readonly device: WasmDevice,
     readonly sizes: LayerSizes,
   ) {}
 
@@ -37,23 +41,24 @@ export class Lockstep {
     this.#go();
   }
 
-  /** Step k of the Krylov space at an address, together with those of all other members. */
-  step(space: number, k: number, transposed: boolean, panels: number): Promise<void> {
+  /** A product, together with those of all other members. */
+  apply(product: Product): Promise<void> {
     return new Promise((done, fail) => {
-      this.#waiting.push({ space, k, transposed, panels, done, fail });
+      this.#waiting.push({ ...product, done, fail });
       this.#go();
     });
   }
 
   #go(): void {
     if (this.#waiting.length < this.#members) return;
-    const ready = this.#waiting;
+    let ready = this.#waiting;
     this.#waiting = [];
-    for (const transposed of [false, true]) {
-      const together = ready.filter((one) => one.transposed === transposed);
-      if (together.length === 0) continue;
+    while (ready.length > 0) {
+      const { transposed, layer } = ready[0];
+      const together = ready.filter((one) => one.transposed === transposed && one.layer === layer);
+      ready = ready.filter((one) => !together.includes(one));
       try {
-        this.#take(together);
+        this.#take(together, transposed);
         for (const one of together) one.done();
       } catch (error) {
         for (const one of together) one.fail(error);
@@ -61,17 +66,18 @@ export class Lockstep {
     }
   }
 
-  #take(together: readonly Waiting[]): void {
-    const [first] = together;
+  #take(together: readonly Waiting[], transposed: boolean): void {
+    const { heap, kernels } = this.device;
     if (together.length === 1) {
-      this.kernels.bidiagonalize(first.space, first.k);
+      const [{ primal, from, to }] = together;
+      (transposed ? kernels.vjp : kernels.jvp)(primal, from.at, to.at);
       return;
     }
-    const { heap } = this;
     const { dIn, dOut, heads, kvHeads, dHead, dValue } = this.sizes;
     const channels = heads * dHead + kvHeads * (dHead + dValue);
     const count = together.length;
-    const panels = together.reduce((sum, one) => sum + one.panels, 0);
+    const columns = tileColumns(heap);
+    const panels = together.reduce((sum, { from }) => sum + Math.ceil(from.shape[0] / columns), 0);
     const what = "the work space of several inputs";
     borrow(heap, (work) => {
       const rows = (features: number) => work.bytes(panels * features * ROW, what);
@@ -82,16 +88,17 @@ export class Lockstep {
       };
       const at = work.bytes(LOCKSTEP.bytes, what);
       writeStruct(heap, at, LOCKSTEP, {
-        spaces: words(together.map((one) => one.space)),
-        steps: words(together.map((one) => one.k)),
+        primals: words(together.map(({ primal }) => primal)),
+        from: words(together.map(({ from }) => from.at)),
+        to: words(together.map(({ to }) => to.at)),
         count,
         panels,
-        from: rows(Math.max(dIn, dOut)),
-        to: rows(Math.max(dIn, dOut)),
+        gathered: rows(Math.max(dIn, dOut)),
+        products: rows(Math.max(dIn, dOut)),
         channels: rows(channels),
         outputs: rows(heads * dValue),
       });
-      this.kernels.bidiagonalizeAll(at);
+      (transposed ? kernels.vjpAll : kernels.jvpAll)(at);
     });
   }
 }

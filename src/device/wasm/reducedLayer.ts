@@ -1,14 +1,18 @@
 // A head's layer in as many coordinates as its maps tell apart. The projections of a head see of a token no more than
 // its component in the span of their 3·dHead columns, and its outputs lie in the span of dValue rows of the output map:
 // with W = Q·R the layer of the triangles R has the same singular values (those of the Gram matrices WᵀW = RᵀR).
-import type { Heap, Region } from "./heap.js";
-import { borrow } from "./heap.js";
+import { type Tensor, tensor } from "../../base/tensor.js";
+import type { Core } from "../operator.js";
+import type { WasmAttentionOperator } from "./attentionOperator.js";
+import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
+import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { copyStruct, LAYER, MR } from "./layout.js";
+import { copyStruct, LAYER, MR, PRIMAL, panelSize, ROW, readPanels, tileColumns, writePanels } from "./layout.js";
+import type { Lockstep } from "./lockstep.js";
 import type { LayerSizes, PackedLayer } from "./weights.js";
 
 /** An orthonormal basis of coordinates: strips of Q [features × size] and of its transpose. */
-export interface Basis {
+export interface Coordinates {
   readonly features: number;
   readonly size: number;
   readonly expand: number;
@@ -20,8 +24,8 @@ export interface ReducedLayer {
   readonly at: number;
   readonly dIn: number;
   readonly dOut: number;
-  readonly input?: Basis;
-  readonly output?: Basis;
+  readonly input?: Coordinates;
+  readonly output?: Coordinates;
 }
 
 /** Whether a side shrinks enough to pay for its factorization; of several heads together none does. */
@@ -56,12 +60,67 @@ export function reduceLayer(
   return reduced;
 }
 
+/** The operator in the coordinates of its reduced layer, in the lease: only the kernels' layer differs. */
+export function coreOf(
+  { device, primal: whole, inShape: [n], roundoff }: WasmAttentionOperator,
+  { at, dIn, dOut, input, output }: ReducedLayer,
+  lease: WasmLease,
+  lockstep?: Lockstep,
+): Core<WasmVector> {
+  const { heap, kernels } = device;
+  const primal = lease.region.bytes(PRIMAL.bytes, "a linearization");
+  // A head is not divided between threads, so that there is little for them to share.
+  copyStruct(heap, whole, primal, PRIMAL, { layer: at, shared: 0 });
+  const expand = (vectors: Tensor, { expand, size, features }: Coordinates) =>
+    changed(device, vectors, expand, size, features);
+  return {
+    operator: {
+      device,
+      inShape: [n, dIn],
+      outShape: [n, dOut],
+      roundoff,
+      jvp(u, y) {
+        if (lockstep) return lockstep.apply({ primal, layer: at, transposed: false, from: u, to: y });
+        kernels.jvp(primal, u.at, y.at);
+      },
+      vjp(y, x) {
+        if (lockstep) return lockstep.apply({ primal, layer: at, transposed: true, from: y, to: x });
+        kernels.vjp(primal, y.at, x.at);
+      },
+    },
+    restrict: (u) => (input ? changed(device, u, input.contract, input.features, input.size) : u),
+    lift: ({ left, right }) => ({
+      left: output ? expand(left, output) : left,
+      right: input ? expand(right, input) : right,
+    }),
+  };
+}
+
+/** Tokens of `from` features times a matrix in strips [to × from]. */
+function changed(
+  { heap, kernels }: WasmDevice,
+  { data, shape: [n] }: Tensor,
+  strips: number,
+  from: number,
+  to: number,
+) {
+  const columns = tileColumns(heap);
+  const tokens = Math.ceil(n / columns) * columns;
+  return borrow(heap, (work) => {
+    const source = work.reals(panelSize(heap, n, from), "a singular vector");
+    const target = work.reals(panelSize(heap, n, to), "a singular vector");
+    writePanels(heap, source, data, n, from);
+    kernels.multiply(to, tokens, from, strips, source, from * ROW, target, ROW, to * ROW, 0);
+    return tensor(readPanels(heap, target, n, to), [n, to]);
+  });
+}
+
 /** Wᵀ = Rᵀ Qᵀ of a map whose Wᵀ [size × features] is given in strips: the basis, and strips of R and Rᵀ. */
 function factorize(kernels: Kernels, region: Region, strips: number, size: number, features: number) {
   const { heap } = region;
   const { word } = heap;
   const room = (rows: number, k: number) => region.reals(Math.ceil(rows / MR) * MR * k, "a head's coordinates");
-  const basis: Basis = { features, size, expand: room(features, size), contract: room(size, features) };
+  const basis: Coordinates = { features, size, expand: room(features, size), contract: room(size, features) };
   const triangle = room(size, size);
   const transposed = room(size, size);
   borrow(heap, (work) => {

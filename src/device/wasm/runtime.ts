@@ -9,9 +9,11 @@ import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js"
 import { type Linear, resolveLinear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
 import { resolveNorm } from "../../layers/norm.js";
-import type { Attention, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
+import { type Attention, AttentionLayer } from "../attentionLayer.js";
 import type { Layer } from "../linearization.js";
+import type { Runtime, RuntimeInfo } from "../runtime.js";
 import { WasmAttention } from "./attention.js";
+import { WasmDevice } from "./device.js";
 import { Heap, Region } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
 import { activate, WasmLinear, WasmNorm } from "./layers.js";
@@ -32,6 +34,8 @@ export interface WasmRuntimeOptions {
 }
 
 export class WasmRuntime extends Held implements Runtime {
+  readonly device: WasmDevice;
+
   private constructor(
     readonly info: RuntimeInfo,
     readonly heap: Heap,
@@ -39,6 +43,11 @@ export class WasmRuntime extends Held implements Runtime {
     readonly endThreads = () => {},
   ) {
     super();
+    this.device = new WasmDevice(kernels, heap);
+  }
+
+  get memoryUsed(): number {
+    return this.heap.used;
   }
 
   /** @throws DeviceError where explicit threads cannot be had; "auto" falls back to one, and `info.reason` says why. */
@@ -78,7 +87,7 @@ export class WasmRuntime extends Held implements Runtime {
   attention(spec: AttentionSpec): Attention {
     const resolved = resolveSpec(spec);
     refuseModifiers("attention on WASM", resolved);
-    return new WasmAttention(this.kernels, new Region(this.heap), resolved);
+    return new AttentionLayer(new WasmAttention(this.device, resolved));
   }
 
   linear(spec: Linear): Layer {

@@ -1,5 +1,6 @@
 // The kernels' structures of a linearization, and memory for everything they point to.
 import { type ResolvedMask, seenKeys } from "../../layers/attention/mask.js";
+import type { WasmVector } from "./device.js";
 import type { Heap, Region } from "./heap.js";
 import { GRADIENT_SPACE, MR, PRIMAL, ROW, readField, writePanels, writeStruct } from "./layout.js";
 import type { Tiling } from "./tiles.js";
@@ -46,7 +47,7 @@ export function multiplyAdds({ heads, kvHeads, dHead, dValue, dIn, dOut }: Layer
 export function primalSpace(
   region: Region,
   spec: LayerSizes,
-  n: number,
+  { at: x, shape: [n] }: WasmVector,
   tiling: Tiling,
   byEntry: boolean,
   members: number,
@@ -90,7 +91,7 @@ export function primalSpace(
     groupFirst: region.bytes(groups * 4, "the mask"),
     groupEnd: region.bytes(groups * 4, "the mask"),
     groupOffset: region.bytes(groups * 4, "the mask"),
-    x: reals(tokens * dIn, kept),
+    x,
     qkv: reals(tokens * channels, kept),
     mean: region.bytes(dIn * ROW, work),
     centred: channels < dIn ? reals(tokens * dIn, work) : tangents,

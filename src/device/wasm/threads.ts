@@ -20,9 +20,8 @@ interface TeamKernels extends Kernels {
   attendTogether: Kernels["attend"];
   jvpTogether: Kernels["jvp"];
   vjpTogether: Kernels["vjp"];
-  bidiagonalizeTogether: Kernels["bidiagonalize"];
-  powerStepTogether: Kernels["powerStep"];
-  combineTogether: Kernels["combine"];
+  orthonormalizeAgainstTogether: Kernels["orthonormalizeAgainst"];
+  combineBasisTogether: Kernels["combineBasis"];
 }
 
 export interface TeamOptions {
@@ -107,9 +106,8 @@ export async function startTeam(
     attend: guarded(host.attendTogether),
     jvp: guarded(host.jvpTogether),
     vjp: guarded(host.vjpTogether),
-    bidiagonalize: guarded(host.bidiagonalizeTogether),
-    powerStep: guarded(host.powerStepTogether),
-    combine: guarded(host.combineTogether),
+    orthonormalizeAgainst: guarded(host.orthonormalizeAgainstTogether),
+    combineBasis: guarded(host.combineBasisTogether),
   };
   const membersFor = (multiplyAdds: number) => (multiplyAdds >= worthSharing ? members : 1);
   return { kernels: { ...host, ...together, membersFor }, simd, end };

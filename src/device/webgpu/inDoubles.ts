@@ -4,7 +4,6 @@ import { DeviceError, OutOfMemoryError } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import { WasmAttention } from "../wasm/attention.js";
-import { Region } from "../wasm/heap.js";
 import { WasmRuntime } from "../wasm/runtime.js";
 import { channelsOf, type LayerSizes } from "./weights.js";
 
@@ -63,17 +62,23 @@ export class LayerInDoubles {
   async stretch(x: Tensor, v: Tensor, transposed: boolean): Promise<number | undefined> {
     try {
       this.#layer ??= this.#make();
-      const at = await (await this.#layer).linearize(x);
+      const layer = await this.#layer;
+      const { device } = layer;
+      const lease = device.lease();
       try {
-        const space = await at.krylov({ transposed, maxSteps: 1 });
-        try {
-          await space.begin(Float64Array.from(v.data));
-          return (await space.ritzPair(Float64Array.of(1))).stretch * (1 - space.roundoff);
-        } finally {
-          space.dispose();
-        }
+        const input = lease.vector(x.shape, "the input");
+        device.write(input, x.data);
+        const { operator } = await layer.linearize(input, lease);
+        const [from, to] = transposed ? [operator.outShape, operator.inShape] : [operator.inShape, operator.outShape];
+        const [vector, image] = [lease.vector(from, "a vector"), lease.vector(to, "a vector")];
+        const lengths = lease.scalars(2, "a vector");
+        device.write(vector, v.data);
+        device.normalize(vector, lengths, 0);
+        await (transposed ? operator.vjp(vector, image) : operator.jvp(vector, image));
+        device.normalize(image, lengths, 1);
+        return (await device.results(lengths))[1] * (1 - operator.roundoff);
       } finally {
-        at.dispose();
+        lease.dispose();
       }
     } catch (error) {
       if (error instanceof DeviceError || error instanceof OutOfMemoryError) return undefined;
@@ -89,7 +94,7 @@ export class LayerInDoubles {
   }
 
   async #make(): Promise<WasmAttention> {
-    const [{ kernels, heap }, spec] = await Promise.all([this.#cpu.runtime(), this.#spec()]);
-    return new WasmAttention(kernels, new Region(heap), spec);
+    const [{ device }, spec] = await Promise.all([this.#cpu.runtime(), this.#spec()]);
+    return new WasmAttention(device, spec);
   }
 }

@@ -38,6 +38,10 @@ export class WebGpuRuntime extends Held implements Runtime {
     this.source = source;
   }
 
+  get memoryUsed(): number {
+    return this.gpu.memory.used;
+  }
+
   attention(spec: AttentionSpec): Attention {
     const resolved = resolveSpec(spec);
     refuseModifiers("attention on WebGPU", resolved);

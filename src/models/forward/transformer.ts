@@ -208,10 +208,11 @@ export class Transformer extends Held implements Model {
 
   #attention(branch: Pick<AttentionBranch, "spec" | "regime">): Attention {
     const { width, heads } = this.config;
-    return new LazyAttention(width, width, heads, branch.regime, async (tokens) => {
+    const make = async (tokens: number) => {
       throwIfDisposed("model", this.#disposed);
       return this.#runtime.attention(await branch.spec(tokens));
-    });
+    };
+    return new LazyAttention(width, width, heads, branch.regime, make, this.#runtime.device);
   }
 
   /** The hidden states with the attention's branch added. */

@@ -1,14 +1,16 @@
 // A head measured in the coordinates that its maps tell apart, held against its Jacobian at full width.
+
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../../src/base/random.js";
 import { sizeOf, type Tensor, tensor } from "../../../src/base/tensor.js";
+import { DeviceLinearization, type Linearization } from "../../../src/device/linearization.js";
+import { toDense } from "../../../src/jacobian/toDense.js";
 import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
 import type { Linear } from "../../../src/layers/linear.js";
 import { dot } from "../../../src/linalg/vector.js";
 import { createRuntime, type Runtime } from "../../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../../src/measure/localLipschitz.js";
-import { type Core, hasCore } from "../../../src/spectral/core.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
 import { attentionCases } from "../../reference/arbitraries.js";
 import { referenceAttention } from "../../reference/attention.js";
@@ -21,9 +23,18 @@ const gaussian = (...shape: number[]) => tensor(random.fillGaussian(new Float64A
 const inner = (a: Tensor, b: Tensor) => dot(a.data, b.data);
 const widthOf = ({ weight }: Linear, axis: 0 | 1) => (weight as Tensor).shape[axis];
 
-function coreOf(at: object): Core | undefined {
-  if (!hasCore(at)) throw new Error("expected a linearization that can have a core");
-  return at.core();
+/** The core as a linearization, with its maps to and from full width. */
+async function coreOf(at: Linearization) {
+  const { operator, hold } = at.onDevice!;
+  const lease = operator.device.lease();
+  lease.atEnd(hold());
+  const core = await operator.structure?.core?.(lease);
+  if (!core) {
+    lease.dispose();
+    return undefined;
+  }
+  const { restrict, lift } = core;
+  return Object.assign(new DeviceLinearization(core.operator, lease, at.output), { restrict, lift });
 }
 
 /** The Jacobian's matrix as an operator that keeps it in doubles. */
@@ -54,7 +65,7 @@ describe.each(variants)("the core of a head in $name", (variant) => {
           const layer = runtime.attention(spec);
           const at = await layer.linearize(x);
           layer.dispose();
-          const core = coreOf(at)!;
+          const core = (await coreOf(at))!;
           expect(sizeOf(core.inShape) + sizeOf(core.outShape)).toBeLessThan(sizeOf(at.inShape) + sizeOf(at.outShape));
           const limit = 30 * tolerance(variant.dtype, referenceAttention(spec, x).largestLogit);
           const image = await core.jvp(core.restrict(u));
@@ -86,7 +97,7 @@ describe.each(variants)("the core of a head in $name", (variant) => {
         layer.dispose();
         const rtol = variant.dtype === "f64" ? 1e-10 : 1e-6;
         const found = await spectralNorm(at, { rtol, start, seed: 2 });
-        const exact = denseOperator(at, await at.toDense());
+        const exact = denseOperator(at, await toDense(at));
         const { sigma } = await spectralNorm(exact, { rtol: 1e-11, seed: 1 });
         const limit = 3 * tolerance(variant.dtype, referenceAttention(spec, x).largestLogit);
         expect(Math.abs(found.sigma - sigma)).toBeLessThanOrEqual(limit * sigma + 1e-30);
@@ -132,8 +143,8 @@ describe.each(variants)("the core of a head in $name", (variant) => {
       const at = await layer.linearize(gaussian(9, 40));
       layer.dispose();
       const found = await spectralNorm(at, { rtol: variant.dtype === "f64" ? 1e-10 : 1e-6 });
-      const { sigma } = await spectralNorm(denseOperator(at, await at.toDense()), { rtol: 1e-11 });
-      expect(coreOf(at)!.inShape).toEqual([9, 18]);
+      const { sigma } = await spectralNorm(denseOperator(at, await toDense(at)), { rtol: 1e-11 });
+      expect((await coreOf(at))!.inShape).toEqual([9, 18]);
       expect(Math.abs(found.sigma / sigma - 1)).toBeLessThan(variant.dtype === "f64" ? 1e-9 : 3e-5);
       at.dispose();
     }
@@ -208,7 +219,7 @@ describe("heads of a layer", () => {
     head.dispose();
     layer.dispose();
     await spectralNorm(at);
-    const core = coreOf(at)!;
+    const core = (await coreOf(at))!;
     at.dispose();
     expect(heap.used).toBeGreaterThan(before);
     core.dispose();

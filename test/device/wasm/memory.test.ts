@@ -1,6 +1,8 @@
 // The heap of WebAssembly: given back after use, after an abort, and where it runs out.
+
 import { describe, expect, it } from "vitest";
 import { tensor } from "../../../src/base/tensor.js";
+import { toDense } from "../../../src/jacobian/toDense.js";
 import { createRuntime } from "../../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
@@ -17,7 +19,7 @@ describe("memory of WebAssembly", () => {
     const at = await layer.linearize(x);
     layer.dispose();
     await spectralNorm(at);
-    await at.toDense();
+    await toDense(at);
     at.dispose();
     at.dispose();
     expect(heap.used).toBe(before);

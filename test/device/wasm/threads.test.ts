@@ -1,4 +1,5 @@
 // Several threads give what one gives, to the last bit; where they cannot be had, the error says why.
+
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -9,6 +10,7 @@ import type { KernelSource } from "../../../src/device/wasm/kernels.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import { multiplyAdds } from "../../../src/device/wasm/space.js";
 import type { LayerSizes } from "../../../src/device/wasm/weights.js";
+import { gradient } from "../../../src/jacobian/gradient.js";
 import { type Attention, createRuntime } from "../../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
@@ -30,7 +32,7 @@ const runtimeWith = (options: Options) => WasmRuntime.create({ requested: "wasm"
 async function everything(layer: Attention, { x, u, g }: AttentionCase) {
   const at = await layer.linearize(x);
   try {
-    const vectors = [at.output, await at.jvp(u), await at.vjp(g), await at.gradient(u, g), await at.jvp(u)];
+    const vectors = [at.output, await at.jvp(u), await at.vjp(g), await gradient(at, u, g), await at.jvp(u)];
     const lanczos = await spectralNorm(at, { maxSteps: 6 });
     const power = await spectralNorm(at, { method: "power", maxSteps: 4 });
     return { vectors, lanczos, power, probabilities: await layer.probabilities(x), forward: await layer.forward(x) };

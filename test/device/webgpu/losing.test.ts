@@ -1,10 +1,12 @@
 // What becomes of calls, buffers and the device itself when a device is lost, or is somebody else's.
+
 import { describe, expect, it } from "vitest";
 import { DeviceError } from "../../../src/base/errors.js";
 import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
 import type { GPUDeviceLike } from "../../../src/device/webgpu/api.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
+import { gradient } from "../../../src/jacobian/gradient.js";
 import { createRuntime } from "../../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
@@ -119,7 +121,7 @@ describe("a WebGPU device", () => {
     const at = await layer.linearize(input);
     layer.dispose();
     await spectralNorm(at);
-    await at.gradient(input, at.output);
+    await gradient(at, input, at.output);
     at.dispose();
     at.dispose();
     expect(runtime.gpu.memory.count).toBe(2);

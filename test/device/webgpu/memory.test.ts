@@ -1,7 +1,9 @@
 // No buffer grows as n²: scores are never stored, whatever is asked of a linearization.
+
 import { describe, expect, it } from "vitest";
 import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
+import { gradient } from "../../../src/jacobian/gradient.js";
 import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
 import { createRuntime } from "../../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
@@ -29,7 +31,7 @@ async function largestAt(n: number, mask: AttentionSpec["mask"]) {
     const at = await layer.linearize(x);
     await at.jvp(x);
     await at.vjp(at.output);
-    await at.gradient(x, at.output);
+    await gradient(at, x, at.output);
     await spectralNorm(at, { rtol: 0, maxSteps: 3 });
   } finally {
     watched.stop();
