@@ -2,7 +2,8 @@
 import { checkInteger, wrongKind } from "../base/check.js";
 import { ModelError } from "../base/errors.js";
 import { excerpt } from "./checkpoint/excerpt.js";
-import { type FileSource, locate, readJson } from "./files/source.js";
+import { jsonLimits, readJson } from "./files/json.js";
+import { type FileSource, locate } from "./files/source.js";
 import type { Tokenizer } from "./model.js";
 import type { TextEncoding } from "./tokenizer/tokenizerJson.js";
 
@@ -26,7 +27,7 @@ export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReas
   try {
     const settings = await optionalJson(source, "tokenizer_config.json");
     const { readTokenizerJson } = await import("./tokenizer/tokenizerJson.js");
-    const inner = await readTokenizerJson(await readJson(source, file));
+    const inner = await readTokenizerJson(await readJson(source, file, jsonLimits.tokenizer));
     return { tokenizer: checked(inner, where, file), bosToken: firstToken(inner, settings) };
   } catch (error) {
     return { reason: noTokenizer(`${where} can't be used (${reasonOf(error)})`, file) };
@@ -84,7 +85,7 @@ export function noTokenizer(why: string, file?: string): ModelError {
 }
 
 async function optionalJson(source: FileSource, file: string): Promise<Record<string, unknown>> {
-  return (await source.size(file)) === undefined ? {} : readJson(source, file);
+  return (await source.size(file)) === undefined ? {} : readJson(source, file, jsonLimits.tokenizer);
 }
 
 function firstToken(tokenizer: TextEncoding, settings: Record<string, unknown>): number | undefined {

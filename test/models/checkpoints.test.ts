@@ -5,7 +5,7 @@ import { architectureOf } from "../../src/models/architectures/architectures.js"
 import { ConfigFile } from "../../src/models/architectures/config.js";
 import { SafetensorsFile } from "../../src/models/checkpoint/safetensors.js";
 import { openFolder } from "../../src/models/files/folder.js";
-import { readJson } from "../../src/models/files/source.js";
+import { readJson } from "../../src/models/files/json.js";
 import { FeedForward } from "../../src/models/forward/feedForward.js";
 import { transpose } from "../../src/models/forward/matrix.js";
 import { loadModel } from "../../src/models/index.js";

@@ -3,7 +3,8 @@
 import { firstNonFinite } from "../../base/check.js";
 import { ModelError } from "../../base/errors.js";
 import { type RealArray, sizeOf, type Tensor, tensor } from "../../base/tensor.js";
-import { decodeUtf8, type FileSource, locate } from "../files/source.js";
+import { jsonLimits, readJsonBetween } from "../files/json.js";
+import { type FileSource, locate } from "../files/source.js";
 import type { WeightSource } from "../forward/weights.js";
 import { bytesPerElement, decodeNumbers, readableDtypes } from "./dtype.js";
 import { excerpt, excerptOfShape } from "./excerpt.js";
@@ -15,9 +16,6 @@ export interface SafetensorsEntry {
   readonly begin: number;
   readonly end: number;
 }
-
-/** The reference implementation's limit on the header. */
-const largestHeader = 100_000_000;
 
 /** A safetensors file; reads the byte ranges of the tensors asked for, no more. */
 export class SafetensorsFile implements WeightSource {
@@ -36,14 +34,15 @@ export class SafetensorsFile implements WeightSource {
     if (size < 8) throw fail(`expected at least 8 bytes, got ${size}; the file is truncated`);
     const prefix = await source.read(file, 0, 8);
     const announced = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
-    if (announced > largestHeader) {
+    if (announced > jsonLimits.header.bytes) {
       throw fail(`a header of ${announced} bytes is announced; not a safetensors file, or a damaged one`);
     }
     const dataStart = 8 + Number(announced);
     if (dataStart > size) {
       throw fail(`a header of ${announced} bytes is announced in a file of ${size}; the file is truncated`);
     }
-    const header = await source.read(file, 8, dataStart);
+    const what = `${where}: the header`;
+    const header = await readJsonBetween(source, file, 8, dataStart, jsonLimits.header, what);
     return new SafetensorsFile(source, file, parseHeader(header, dataStart, size, fail));
   }
 
@@ -116,22 +115,12 @@ export class SafetensorsFile implements WeightSource {
 
 type Fail = (problem: string) => ModelError;
 
-function parseHeader(bytes: Uint8Array, dataStart: number, size: number, fail: Fail): Map<string, SafetensorsEntry> {
-  let text: string;
-  try {
-    text = decodeUtf8(bytes);
-  } catch {
-    throw fail("the header is not UTF-8; not a safetensors file, or a damaged one");
-  }
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    throw fail(`the header is not JSON (${(error as Error).message})`);
-  }
-  if (header === null || typeof header !== "object" || Array.isArray(header)) {
-    throw fail("the header is not a JSON object");
-  }
+function parseHeader(
+  { value: header, text }: { value: Record<string, unknown>; text: string },
+  dataStart: number,
+  size: number,
+  fail: Fail,
+): Map<string, SafetensorsEntry> {
   const repeated = repeatedKey(text);
   if (repeated !== undefined) throw fail(`the name ${excerpt(repeated)} occurs twice in the header`);
   const entries = new Map<string, SafetensorsEntry>();

@@ -3,7 +3,8 @@
 import { describe } from "../../base/check.js";
 import { ModelError } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
-import { type FileSource, locate, readJson } from "../files/source.js";
+import { jsonLimits, readJson } from "../files/json.js";
+import { type FileSource, locate } from "../files/source.js";
 import type { WeightSource } from "../forward/weights.js";
 import { excerpt } from "./excerpt.js";
 import { SafetensorsFile } from "./safetensors.js";
@@ -30,7 +31,7 @@ export class ShardedWeights implements WeightSource {
    */
   static async open(source: FileSource, index: string): Promise<ShardedWeights> {
     const fail = (problem: string) => new ModelError(`${locate(source, index)}: ${problem}`, index);
-    const { weight_map: map } = await readJson(source, index);
+    const { weight_map: map } = await readJson(source, index, jsonLimits.index);
     if (map === null || typeof map !== "object" || Array.isArray(map)) {
       throw fail(`"weight_map": expected an object of tensor names and files, got ${describe(map)}`);
     }

@@ -25,8 +25,6 @@ interface Platform {
 
 /** Larger blobs are not hashed: the platform hashes only what is in memory in one piece. */
 const largestHashed = 2 ** 26;
-/** Far more than any tokenizer.json has; a length that a damaged file system or a server made up is not believed. */
-const largestJson = 2 ** 28;
 
 /** Files of a drop or a file input, or blobs by name. */
 export class BlobSource implements FileSource {
@@ -70,28 +68,6 @@ export function shortRead(source: FileSource, file: string, start: number, end: 
 /** A file's place, for messages. */
 export function locate(source: FileSource, file: string): string {
   return source instanceof BlobSource ? file : `${source.name}/${file}`;
-}
-
-/** A JSON file that holds an object. */
-export async function readJson(source: FileSource, file: string): Promise<Record<string, unknown>> {
-  const size = await source.size(file);
-  if (size === undefined) throw new ModelError(`${locate(source, file)}: no such file`, file);
-  if (size > largestJson) {
-    throw new ModelError(`${locate(source, file)}: ${size} bytes, more than the ${largestJson} read as JSON`, file);
-  }
-  const value = parseJson(await source.read(file, 0, size), locate(source, file), file);
-  if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw new ModelError(`${locate(source, file)}: expected a JSON object`, file);
-  }
-  return value as Record<string, unknown>;
-}
-
-function parseJson(bytes: Uint8Array, where: string, file: string): unknown {
-  try {
-    return JSON.parse(decodeUtf8(bytes));
-  } catch (error) {
-    throw new ModelError(`${where}: not JSON in UTF-8 (${(error as Error).message})`, file);
-  }
 }
 
 /** Throws where the bytes are not UTF-8. */
