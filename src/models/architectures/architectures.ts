@@ -5,9 +5,13 @@ import type { WeightSource } from "../forward/weights.js";
 import type { Architecture } from "./architecture.js";
 import { build } from "./build.js";
 import type { ConfigFile } from "./config.js";
+import { bloom, falcon, mpt } from "./families/alibi.js";
 import { bert, distilbert, roberta } from "./families/bert.js";
-import { gpt2, gptNeo } from "./families/gpt.js";
-import { gemma, llama, mistral, qwen2 } from "./families/llama.js";
+import { albert, electra, esm, gte, jina, modernbert, mpnet, nomicBert } from "./families/encoders.js";
+import { exaone4, gemma, gemma2, gemma3, glm, glm4, olmo, olmo2, olmo3 } from "./families/gemma.js";
+import * as gpt from "./families/gpt.js";
+import * as llama from "./families/llama.js";
+import * as phi from "./families/phi.js";
 import { vit } from "./families/vit.js";
 import type { Family } from "./family.js";
 
@@ -15,25 +19,92 @@ export type ArchitectureReader = (config: ConfigFile, weights: WeightSource) => 
 
 /** By model_type. */
 export const families: Readonly<Record<string, Family>> = {
-  gpt2,
-  gpt_neo: gptNeo,
-  llama,
-  mistral,
-  qwen2,
+  gpt2: gpt.gpt2,
+  "openai-gpt": gpt.openaiGpt,
+  gpt_neo: gpt.gptNeo,
+  gpt_bigcode: gpt.gptBigcode,
+  gptj: gpt.gptj,
+  codegen: gpt.codegen,
+  gpt_neox: gpt.gptNeox,
+  opt: gpt.opt,
+  biogpt: gpt.biogpt,
+  xglm: gpt.xglm,
+  bloom,
+  mpt,
+  falcon,
+  llama: llama.llama,
+  mistral: llama.mistral,
+  ministral: llama.mistral,
+  ministral3: llama.ministral3,
+  qwen2: llama.qwen2,
+  qwen3: llama.qwen3,
+  smollm3: llama.smollm3,
+  granite: llama.granite,
+  seed_oss: llama.seedOss,
+  internlm3: llama.internlm3,
+  arcee: llama.arcee,
+  apertus: llama.apertus,
+  ernie4_5: llama.ernie,
+  helium: llama.helium,
+  hunyuan_v1_dense: llama.hunyuan,
   gemma,
+  gemma2,
+  gemma3_text: gemma3,
+  olmo,
+  olmo2,
+  olmo3,
+  exaone: phi.exaone,
+  exaone4,
+  glm,
+  glm4,
+  phi: phi.phi,
+  phi3: phi.phi3,
+  persimmon: phi.persimmon,
+  stablelm: phi.stablelm,
+  starcoder2: phi.starcoder2,
+  cohere: phi.cohere,
+  cohere2: phi.cohere2,
+  nemotron: phi.nemotron,
   bert,
   roberta,
+  "xlm-roberta": roberta,
+  camembert: roberta,
   distilbert,
+  electra,
+  albert,
+  mpnet,
+  modernbert,
+  nomic_bert: nomicBert,
+  jina_embeddings_v3: jina,
+  gte,
+  new: gte,
+  eurobert: llama.eurobert,
+  esm,
   vit,
 };
 
-/** @throws ModelError for a model_type that isn't implemented; it lists those that are. */
+/** Models of several parts, whose text stands under text_config with a model_type of its own. */
+const nested = ["gemma3", "mistral3"];
+
+/** Named where one is asked for that isn't there. */
+const wellKnown = ["gpt2", "llama", "mistral", "qwen2", "gemma", "phi", "bert", "roberta", "vit"];
+
+/** @throws ModelError for a model_type that isn't implemented; it names some that are. */
 export function architectureOf(config: ConfigFile): ArchitectureReader {
   const { model_type: type, architectures: classes } = config.values;
+  const text = nested.includes(type as string) ? config.section("text_config") : undefined;
+  if (text) {
+    const read = architectureOf(text);
+    return (_, weights) => read(text, weights);
+  }
   if (typeof type === "string" && Object.hasOwn(families, type)) {
     return (file, weights) => build(type, families[type], file, weights);
   }
   const found = typeof type === "string" ? excerpt(type) : `not given (architectures: ${excerpt(classes ?? null)})`;
-  const supported = Object.keys(families).join(", ");
-  throw new ModelError(`${config.file}: "model_type" is ${found}; supported are ${supported}`, "config.json");
+  const others = Object.keys(families).length + nested.length - wellKnown.length;
+  throw new ModelError(
+    `${config.file}: "${config.path}model_type" is ${found}; supported are ${wellKnown.join(", ")} and ` +
+      `${others} others (README.md, "Models")`,
+    "config.json",
+  );
 }

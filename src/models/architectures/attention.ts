@@ -1,20 +1,22 @@
 // The attention of a layer: its maps, positions, mask, and what changes its scores.
 import { ModelError } from "../../base/errors.js";
+import { sizeOf, type Tensor, tensor } from "../../base/tensor.js";
 import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { Linear } from "../../layers/linear.js";
 import type { WeightSource } from "../forward/weights.js";
-import type { AttentionBranch } from "./architecture.js";
+import type { AttentionBranch, Read } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
 import { type Family, of } from "./family.js";
 import { maskOf } from "./layerTypes.js";
 import { linear, scaledLinear } from "./modules.js";
 import { projections, type Rotation } from "./projections.js";
+import { queryKeyNorms } from "./queryKeyNorms.js";
 import { type Rotary, rotary } from "./rope.js";
 import type { Sizes } from "./sizes.js";
 
 type AttentionParts = Pick<AttentionBranch, "spec" | "regime">;
 
-/** The attention of layer `layer`, whose tensors' names begin with `prefix`. */
+/** The attention of layer `layer` of a model whose names begin with `prefix`, and its own with `path`. */
 export function attentionOf(
   config: ConfigFile,
   weights: WeightSource,
@@ -22,11 +24,12 @@ export function attentionOf(
   sizes: Sizes,
   layer: number,
   prefix: string,
+  path: string,
 ): AttentionParts {
   const { width, heads, kvHeads, headSize } = sizes;
   const positions = rotaryOf(config, family, sizes, layer);
   const maps = projections(weights, {
-    name: prefix + family.qkv,
+    name: path + family.qkv,
     words: family.words ?? ["q", "k", "v"],
     fusion: of(family.fusion, config),
     width,
@@ -36,9 +39,10 @@ export function attentionOf(
     bias: family.bias?.(config, "query"),
     transposed: family.transposed,
     rotation: positions?.rotation,
+    normed: of(family.queryKeyNorms, config) !== undefined,
   });
   const output = linear(weights, {
-    name: prefix + family.output,
+    name: path + family.output,
     dIn: heads * headSize,
     dOut: width,
     bias: family.bias?.(config, "output"),
@@ -47,15 +51,16 @@ export function attentionOf(
   const scale = (family.scale?.(config, layer, headSize) ?? 1 / Math.sqrt(headSize)) * (positions?.rotary.gain ?? 1);
   const mask = maskOf(config, family, layer);
   const softcap = family.softcap?.(config);
-  const slopes = family.slopes?.(config, heads, scale);
-  const norms = of(family.queryKeyNorms, config);
-  refuseMissing(config, { "a soft-cap": softcap, "slopes of positions": slopes, "norms of queries and keys": norms });
+  const norms = queryKeyNorms(config, weights, family, sizes, path, positions?.rotation);
+  const bias = biasOf(config, weights, family, sizes, layer, prefix, scale);
+  const sinks = family.sinks === undefined ? undefined : vector(weights, path + family.sinks, heads);
+  refuseMissing(config, { softcap, norms, bias, sinks });
   const residual = family.residual?.(config) ?? 1;
   return {
     regime: (tokens) => positions?.rotary.regime(tokens) ?? 0,
     async spec(tokens) {
       const [query, key, value] = await maps();
-      const spec: AttentionSpec = {
+      return {
         heads,
         ...(kvHeads === heads ? {} : { kvHeads }),
         query,
@@ -64,15 +69,23 @@ export function attentionOf(
         output: times(await output(), residual),
         scale,
         mask,
-      };
-      if (positions) spec.rope = { frequencies: positions.rotary.frequencies(tokens) };
-      return spec;
+        ...(positions ? { rope: { frequencies: positions.rotary.frequencies(tokens) } } : {}),
+        ...(softcap === undefined ? {} : { softcap }),
+        ...(norms ? await norms() : {}),
+        ...(bias ? { bias: await bias() } : {}),
+        ...(sinks ? { sinks: await sinks() } : {}),
+      } as AttentionSpec;
     },
   };
 }
 
 function times(map: Linear, factor: number): Linear {
   return factor === 1 ? map : scaledLinear(map, factor);
+}
+
+function vector(weights: WeightSource, name: string, length: number): Read<Tensor> {
+  weights.require(name, [length]);
+  return () => weights.tensor(name);
 }
 
 function rotaryOf(
@@ -92,10 +105,46 @@ function rotaryOf(
   };
 }
 
+/** What is added to the scores: slopes of distances, or a learned table by buckets of distances. */
+function biasOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  { heads }: Sizes,
+  layer: number,
+  prefix: string,
+  scale: number,
+): Read<object> | undefined {
+  const slopes = family.slopes?.(config, heads, scale);
+  if (slopes) return async () => ({ alibi: slopes });
+  if (!family.distances) return undefined;
+  const { name, buckets, distance } = family.distances;
+  const table = prefix + name.replace("{}", String(layer));
+  const [rows, maxDistance] = [buckets(config), distance(config)];
+  const stored = weights.shape(table)?.[0] ?? rows;
+  weights.require(table, [Math.max(stored, rows), heads]);
+  const bidirectional = of(family.bothSides ?? false, config);
+  return async () => {
+    const { data } = await weights.tensor(table);
+    const shape = [rows, heads];
+    return { table: tensor(data.subarray(0, sizeOf(shape)), shape), maxDistance, bidirectional };
+  };
+}
+
+const names: Readonly<Record<string, string>> = {
+  softcap: "a soft-cap",
+  norms: "norms of queries and keys",
+  bias: "a bias by distance",
+  sinks: "sinks",
+};
+
 /** Refuses by name what attention layers can't do yet. */
 function refuseMissing(config: ConfigFile, wanted: Readonly<Record<string, unknown>>): void {
   for (const [what, value] of Object.entries(wanted)) {
     if (value === undefined) continue;
-    throw new ModelError(`${config.file}: the attention of this model has ${what}; not implemented`, config.file);
+    throw new ModelError(
+      `${config.file}: the attention of this model has ${names[what]}; not implemented`,
+      config.file,
+    );
   }
 }

@@ -10,7 +10,7 @@ import { feedForwardOf } from "./feedForward.js";
 import { imageOf } from "./image.js";
 import { refuseWindows } from "./layerTypes.js";
 import { norm } from "./modules.js";
-import { prefixOf, type Sizes, sizesOf } from "./sizes.js";
+import { layerPath, prefixOf, type Sizes, sizesOf } from "./sizes.js";
 import { refuseUnread } from "./unread.js";
 
 /**
@@ -20,19 +20,20 @@ import { refuseUnread } from "./unread.js";
  */
 export function build(name: string, family: Family, config: ConfigFile, weights: WeightSource): Architecture {
   const sizes = sizesOf(config, family);
-  const prefix = prefixOf(weights, family);
+  const prefix = prefixOf(config, weights, family);
   config.refuse(family.refuses ?? {});
   if (!family.windowed) refuseWindows(config);
+  const layers = family.blocks?.(config, sizes.layers) ?? sizes.layers;
   const { embedding, ...input } = family.image
     ? imageOf(config, weights, family.image, sizes.width, prefix)
     : embeddingOf(config, weights, family, sizes, prefix);
-  const made = blocks(sizes.layers, (layer) => blockOf(config, weights, family, sizes, prefix, layer));
+  const made = blocks(layers, (layer) => blockOf(config, weights, family, sizes, prefix, layer));
   const final = finalOf(config, weights, family, sizes, prefix);
   refuseUnread(config, family.ignores ?? []);
   return {
     config: {
       architecture: name,
-      layers: sizes.layers,
+      layers,
       width: sizes.width,
       heads: sizes.heads,
       kvHeads: sizes.kvHeads,
@@ -59,7 +60,7 @@ function finalOf(
   prefix: string,
 ): Read<NormSpec> | undefined {
   const name = of(family.final, config);
-  if (!name || (family.normGain !== false && !weights.has(`${prefix}${name}.weight`))) return undefined;
+  if (!name || (of(family.normGain ?? true, config) && !weights.has(`${prefix}${name}.weight`))) return undefined;
   return normOf(config, weights, family, sizes, prefix + name);
 }
 
@@ -69,9 +70,14 @@ function normOf(config: ConfigFile, weights: WeightSource, family: Family, sizes
     width: sizes.width,
     epsilon: sizes.epsilon,
     gainOffset: family.gainOffset,
-    gain: family.normGain,
-    bias: family.norm === "layer" && of(family.normBias ?? true, config),
+    gain: of(family.normGain ?? true, config),
+    bias: hasBias(config, family),
   });
+}
+
+/** Whether the norms have a bias. */
+export function hasBias(config: ConfigFile, family: Family): boolean {
+  return family.norm === "layer" && of(family.normBias ?? true, config);
 }
 
 function blockOf(
@@ -82,13 +88,13 @@ function blockOf(
   prefix: string,
   layer: number,
 ): Block {
-  const path = prefix + family.layer.replace("{}", String(layer));
+  const path = prefix + layerPath(config, family, layer);
   const named = (name: string | undefined) =>
     name === undefined ? undefined : normOf(config, weights, family, sizes, path + name);
   const order = of(family.order, config);
   const [first, second] = ofLayer(family.norms, config, layer).map(named);
   const [attentionAfter, feedForwardAfter] = (family.branchNorms ?? []).map(named);
-  const attention = attentionOf(config, weights, family, sizes, layer, path);
+  const attention = attentionOf(config, weights, family, sizes, layer, prefix, path);
   const feedForward = feedForwardOf(config, weights, family, sizes.width, path);
   if (order === "post") {
     return {

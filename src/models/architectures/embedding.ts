@@ -22,7 +22,7 @@ export function embeddingOf(
   const { width, epsilon } = sizes;
   const vocabulary = config.count("vocab_size");
   const words = family.embedWidth?.(config, width) ?? width;
-  const table = positionsOf(config, family, sizes, prefix);
+  const table = positionsOf(config, weights, family, sizes, prefix);
   const { project, types } = family;
   const map =
     project && (words !== width || project.always)
@@ -37,7 +37,8 @@ export function embeddingOf(
   }
   const rope = of(family.rope, config);
   const longest = rope ? rotary(config, rope, sizes.headSize, sizes.context).longest : sizes.context;
-  const context = table?.context ?? longest;
+  const context = Math.min(table?.context ?? longest, family.plainUpTo?.(config) ?? longest);
+  const embedNorm = of(family.embedNorm, config);
   return {
     vocabulary,
     context,
@@ -51,14 +52,15 @@ export function embeddingOf(
       scale: family.embedScale?.(config, width),
       raise: early ? map : undefined,
       tables,
-      norm: family.embedNorm
-        ? norm(weights, prefix + family.embedNorm, {
+      norm: embedNorm
+        ? norm(weights, prefix + embedNorm, {
             kind: family.norm,
             width: inside,
             epsilon,
             bias: family.norm === "layer" && of(family.normBias ?? true, config),
           })
         : undefined,
+      masked: family.masked?.(config),
       project: early ? undefined : map,
     }),
   };
@@ -74,18 +76,37 @@ function wordTable(config: ConfigFile, weights: WeightSource, family: Family, pr
 /** The table of positions, and how many tokens it has a row for. */
 function positionsOf(
   config: ConfigFile,
+  weights: WeightSource,
   family: Family,
-  { context }: Sizes,
+  { context, width }: Sizes,
   prefix: string,
 ): { rows: Table; context: number } | undefined {
   const rule = of(family.positions, config);
   if (!rule) return undefined;
-  const name = `${prefix}${rule.name}.weight`;
+  const name = rule.name && `${prefix}${rule.name}.weight`;
   const { first, rows } = counting(config, rule);
   // Some tables are longer than the longest sequence by their offset, others are as long.
   const size = rule.offset === undefined ? context : context + rule.offset;
+  if (rule.steps && !(name && weights.has(name))) {
+    return { rows: { size, rows, row: sinusoid(width, rule.steps(width), rule.padding?.(config)) }, context };
+  }
   if (size - first < 1) throw config.wrong(config.name(family.context.keys), `more than ${first}`, context);
   return { rows: { name, size, rows }, context: size - first };
+}
+
+/** Sines in the first half of a row, cosines of the same angles in the second; the padding's row is zero. */
+function sinusoid(width: number, steps: number, padding?: number) {
+  const half = Math.floor(width / 2);
+  return (position: number): Float64Array => {
+    const row = new Float64Array(width);
+    if (position === padding) return row;
+    for (let k = 0; k < half; k++) {
+      const angle = position * 10000 ** (-k / steps);
+      row[k] = Math.sin(angle);
+      row[half + k] = Math.cos(angle);
+    }
+    return row;
+  };
 }
 
 function counting(config: ConfigFile, rule: PositionTable): { first: number; rows: Table["rows"] } {

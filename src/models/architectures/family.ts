@@ -40,20 +40,35 @@ export type Fusion =
 export interface QueryKeyNorms {
   /** Over each head with one gain, over each head with gains of its own, or over the whole width. */
   readonly over: "head" | "each-head" | "width";
-  /** Name of a norm, with {} for q and k; or for each head a tensor, with {head}. */
+  /** Name of the norm, with {} for the word of query and key; with {head} where each head has a tensor of its own. */
   readonly name: string;
-  /** Default: the family's norm. */
-  readonly norm?: "rms" | "layer";
+  /** Default q and k. */
+  readonly words?: readonly [string, string];
+  /** Whether a layer norm has a bias; default false. */
   readonly bias?: boolean;
+  readonly afterRope?: boolean;
+  /** There are no tensors. */
+  readonly weightless?: boolean;
 }
 
 /** Where positions come from that are added to the embeddings. */
 export interface PositionTable {
-  readonly name: string;
+  /** Undefined: sines in the first half of a row, cosines of the same angles in the second, in no file. */
+  readonly name?: string;
+  /** Where there is no table: angles of position · 10000^(−k / steps(width)), k < width / 2. */
+  readonly steps?: (width: number) => number;
   /** Rows in front of the first token's, which the table has beside those of the context. */
   readonly offset?: number;
   /** The padding token's id, from which on tokens count; padding doesn't count. */
   readonly padding?: (config: ConfigFile) => number;
+}
+
+/** A learned table by buckets of distances (T5). */
+export interface DistanceTable {
+  /** Of the tensor, with the prefix of the model in front and {} for the layer where each has its own. */
+  readonly name: string;
+  readonly buckets: (config: ConfigFile) => number;
+  readonly distance: (config: ConfigFile) => number;
 }
 
 /** How images become tokens. */
@@ -76,19 +91,23 @@ export interface Family {
   /** Whether the file may keep that table under the head's name only; default by tie_word_embeddings. */
   readonly tied?: boolean;
   /** Prefix of a block's names, with its dot and {} for its number. */
-  readonly layer: string;
+  readonly layer: string | ((config: ConfigFile, layer: number) => string);
+  /** The number of blocks where it isn't that of the layers. */
+  readonly blocks?: (config: ConfigFile, layers: number) => number;
   /** The norm after the last block. */
   readonly final?: Of<string | undefined>;
 
   /** Width of the word embeddings where it isn't the model's. */
   readonly embedWidth?: (config: ConfigFile, width: number) => number;
+  /** The embeddings of this token are zeroed, and all then scaled by keep / (1 − its share of the window) (ESM). */
+  readonly masked?: (config: ConfigFile) => { readonly token: number; readonly keep: number } | undefined;
   /** On the word embeddings. */
   readonly embedScale?: (config: ConfigFile, width: number) => number;
   readonly positions?: Of<PositionTable | undefined>;
   /** Table of token types, of which all tokens have the first. */
   readonly types?: { readonly name: string; readonly key: string; readonly absent: number };
   /** The norm of the embeddings. */
-  readonly embedNorm?: string;
+  readonly embedNorm?: Of<string | undefined>;
   /** The linear map of the embeddings to the model's width: before positions are added, or after the norm. */
   readonly project?: {
     readonly name: string;
@@ -113,7 +132,7 @@ export interface Family {
   /** Added to the stored gains of the norms. */
   readonly gainOffset?: number;
   /** Norms have a gain, and (layer norms) a bias; default true. */
-  readonly normGain?: boolean;
+  readonly normGain?: Of<boolean>;
   readonly normBias?: Of<boolean>;
   readonly epsilon: { readonly key?: string; readonly absent: number };
   /**
@@ -138,15 +157,21 @@ export interface Family {
   readonly output: string;
   /** Whether a map has a bias by config.json: "query" stands for query, key and value; undefined: as the file has it. */
   readonly bias?: (config: ConfigFile, map: "query" | "output" | "inner") => boolean | undefined;
+  /** Queries' and keys' norms. */
   readonly queryKeyNorms?: Of<QueryKeyNorms | undefined>;
   readonly rope?: Of<RopeRule | undefined>;
   /** Whether a layer has its rotary positions; default all have. */
   readonly rotates?: (config: ConfigFile, layer: number, windowed: boolean) => boolean;
   readonly scale?: (config: ConfigFile, layer: number, headSize: number) => number;
-  /** Slopes of positions on the scores, by head. */
-  readonly slopes?: (config: ConfigFile, heads: number, scale: number) => number[] | undefined;
+  /** Slopes of distances on the scores, by head (ALiBi). */
+  readonly slopes?: (config: ConfigFile, heads: number, scale: number) => readonly number[] | undefined;
+  /** A table of what distances add to the scores. */
+  readonly distances?: DistanceTable;
   readonly softcap?: (config: ConfigFile) => number | undefined;
+  /** Logits that join the softmax with no value, by head. */
   readonly sinks?: string;
+  /** The longest sequence for which queries have no factor by position, which isn't implemented. */
+  readonly plainUpTo?: (config: ConfigFile) => number | undefined;
   /** Tokens see those after them too. */
   readonly bothSides?: Of<boolean>;
   /** Which layers have a window. */
@@ -164,6 +189,8 @@ export interface Family {
   /** Of one tensor for gate and up, up is the first half. */
   readonly upFirst?: boolean;
   readonly activation: { readonly key?: string; readonly absent: string };
+  /** The activation has tensors of its own, under this name (xIELU). */
+  readonly xielu?: string;
   /** Names of activations that mean another one here. */
   readonly activations?: Readonly<Record<string, Activation>>;
   readonly experts?: ExpertsRule;

@@ -35,11 +35,11 @@ export function feedForwardOf(
   const gate = gateName && !fused ? linear(weights, { ...outward, name: gateName }) : undefined;
   const up = fused ? undefined : linear(weights, { ...outward, name: upName });
   const down = linear(weights, { name: downName, dIn: inner, dOut: width, bias, transposed });
-  const activation = activationOf(config, family);
+  const activation = activationOf(config, weights, family, prefix);
   const residual = family.residual?.(config) ?? 1;
   return async () => {
     const out = await down();
-    const spec = { down: residual === 1 ? out : scaledLinear(out, residual), activation };
+    const spec = { down: residual === 1 ? out : scaledLinear(out, residual), activation: await activation() };
     if (!both) return { ...spec, up: await up!(), ...(gate ? { gate: await gate() } : {}) };
     const [first, second] = await both();
     return family.upFirst ? { ...spec, gate: second, up: first } : { ...spec, gate: first, up: second };
@@ -65,8 +65,29 @@ function innerOf(
   return fused ? Math.floor(outputs / 2) : outputs;
 }
 
-function activationOf(config: ConfigFile, family: Family): Activation {
+function activationOf(config: ConfigFile, weights: WeightSource, family: Family, prefix: string): Read<Activation> {
   const { key, absent } = family.activation;
+  if (family.xielu && (!key || config.oneOf(key, { ...activations, xielu: "xielu" }, absent) === "xielu")) {
+    return xielu(weights, prefix + family.xielu);
+  }
   const known = { ...activations, ...family.activations };
-  return key ? config.oneOf(key, known, absent) : known[absent];
+  const activation = key ? config.oneOf(key, known, absent) : known[absent];
+  return async () => activation;
+}
+
+/** xIELU (arXiv 2411.13010), whose numbers are tensors of the layer. */
+function xielu(weights: WeightSource, name: string): Read<Activation> {
+  const part = (key: string) => {
+    weights.require(`${name}.${key}`, weights.shape(`${name}.${key}`)?.length === 0 ? [] : [1]);
+    return async () => (await weights.tensor(`${name}.${key}`)).data[0];
+  };
+  const parts = ["alpha_p", "alpha_n", "beta", "eps"].map(part);
+  return async () => {
+    const [positive, negative, beta, epsilon] = await Promise.all(parts.map((read) => read()));
+    return { kind: "xielu", alphaP: softplus(positive), alphaN: beta + softplus(negative), beta, epsilon };
+  };
+}
+
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }

@@ -18,6 +18,8 @@ export interface ProjectionRule {
   readonly bias?: boolean;
   readonly transposed?: boolean;
   readonly rotation?: Rotation;
+  /** Norms of queries and keys stand behind the maps, and take up the rotation's gain. */
+  readonly normed?: boolean;
 }
 
 /** Which channels of a head turn, and what that does to the order of the channels. */
@@ -31,9 +33,9 @@ export interface Rotation {
 
 /** The three maps, [width, heads·headSize] and twice [width, kvHeads·headSize]. */
 export function projections(weights: WeightSource, rule: ProjectionRule): Read<Linear[]> {
-  const { name, words, fusion, width, heads, kvHeads, headSize, bias, transposed, rotation } = rule;
+  const { name, words, fusion, width, heads, kvHeads, headSize, bias, transposed, rotation, normed } = rule;
   const order = rotation && channelOrder(headSize, rotation);
-  const gains = rotation && rotation.gain !== 1 ? channelGains(headSize, rotation) : undefined;
+  const gains = rotation && rotation.gain !== 1 && !normed ? channelGains(headSize, rotation) : undefined;
   const parts = (fusion ? fused(fusion, heads, kvHeads, headSize) : apart(heads, kvHeads, headSize)).map((rows, at) => {
     if (at === 2) return { rows };
     return { rows: order ? byHead(rows, order) : rows, factors: at === 0 && gains ? repeat(gains, heads) : undefined };
@@ -66,7 +68,8 @@ export function channelOrder(headSize: number, { width, neighbours, last }: Rota
   return Int32Array.from([...turned, ...rest]);
 }
 
-function channelGains(headSize: number, { width, gain }: Rotation): Float64Array {
+/** The gain of each channel of a turned head. */
+export function channelGains(headSize: number, { width, gain }: Rotation): Float64Array {
   return Float64Array.from({ length: headSize }, (_, c) => (c < width ? gain : 1));
 }
 

@@ -30,7 +30,9 @@ export function sizesOf(config: ConfigFile, family: Family): Sizes {
   if (ownSize === undefined && width % heads !== 0) throw config.wrong(headsKey, `a divisor of ${widthKey} = ${width}`);
   const headSize = ownSize === undefined ? width / heads : config.count("head_dim", family.headSize);
   const layers = config.count(own(layerKeys));
-  const context = config.count(config.name(family.context.keys), family.context.absent);
+  const context = family.context.keys.length
+    ? config.count(config.name(family.context.keys), family.context.absent)
+    : family.context.absent!;
   const { key, absent } = family.epsilon;
   return { width, heads, kvHeads, headSize, layers, context, epsilon: key ? config.positive(key, absent) : absent };
 }
@@ -42,7 +44,12 @@ function kvHeadsOf(config: ConfigFile, family: Family, heads: number): number {
 }
 
 /** The prefix under which the tensors of block 0 stand; where there are none, the one that they should have. */
-export function prefixOf(weights: WeightSource, family: Family): string {
-  const probe = `${family.layer.replace("{}", "0")}${family.output}.weight`;
+export function prefixOf(config: ConfigFile, weights: WeightSource, family: Family): string {
+  const probe = `${layerPath(config, family, 0)}${family.output}.weight`;
   return ["", ...family.prefix].find((prefix) => weights.has(prefix + probe)) ?? family.prefix[0] ?? "";
+}
+
+/** The prefix of a block's names, behind the model's own. */
+export function layerPath(config: ConfigFile, { layer }: Family, index: number): string {
+  return typeof layer === "function" ? layer(config, index) : layer.replace("{}", String(index));
 }

@@ -17,9 +17,12 @@ export interface Embedding {
   project?(): Promise<Linear>;
 }
 
-/** A table of the weights, [size, width], of which each token of a window adds one row. */
+/** A table [size, width], of which each token of a window adds one row. */
 export interface Table {
-  name: string;
+  /** Of the weights. */
+  name?: string;
+  /** A row of a table that is in no file. */
+  row?(index: number): ArrayLike<number>;
   size: number;
   /** The row of each token. */
   rows(window: readonly number[]): readonly number[];
@@ -38,6 +41,8 @@ export interface TokenEmbeddingSpec {
   wordWidth: number;
   /** On the words; default 1. */
   scale?: number;
+  /** The embeddings of this token are zeroed, and all then scaled by keep / (1 − its share of the window). */
+  masked?: { readonly token: number; readonly keep: number };
   /** From the words to the width of the other tables. */
   raise?: () => Promise<Linear>;
   /** Tables added to the words. */
@@ -48,13 +53,13 @@ export interface TokenEmbeddingSpec {
 
 /** scale · words + Σ of a row of each further table. */
 export function tokenEmbedding(weights: WeightSource, spec: TokenEmbeddingSpec): Embedding {
-  const { width, vocabulary, context, words, wordWidth, scale = 1, raise, tables, norm, project } = spec;
-  weights.require(words.name, [words.size, wordWidth]);
-  for (const { name, size } of tables) weights.require(name, [size, width]);
+  const { width, vocabulary, context, words, wordWidth, scale = 1, masked, raise, tables, norm, project } = spec;
+  weights.require(words.name!, [words.size, wordWidth]);
+  for (const { name, size } of tables) if (name) weights.require(name, [size, width]);
 
   async function add(table: Table, columns: number, windows: readonly (readonly number[])[], to: Float64Array) {
     const ids = windows.flatMap(table.rows);
-    const row = await lookUp(weights, table.name, ids);
+    const row = table.row ?? (await lookUp(weights, table.name!, ids));
     for (const [at, id] of ids.entries()) {
       const term = row(id);
       for (let c = 0; c < columns; c++) to[at * columns + c] += term[c];
@@ -79,6 +84,7 @@ export function tokenEmbedding(weights: WeightSource, spec: TokenEmbeddingSpec):
       const embedded = new Float64Array(tokens * wordWidth);
       await add(words, wordWidth, windows, embedded);
       if (scale !== 1) for (let i = 0; i < embedded.length; i++) embedded[i] *= scale;
+      if (masked) maskWords(masked, windows, embedded, wordWidth);
       const hidden = raise ? mapRows(embedded, await raise()) : embedded;
       for (const table of tables) await add(table, width, windows, hidden);
       return hidden;
@@ -87,6 +93,24 @@ export function tokenEmbedding(weights: WeightSource, spec: TokenEmbeddingSpec):
     norm,
     project,
   };
+}
+
+/** Zeroes the embeddings of a token, and scales all by keep / (1 − its share of the window). */
+function maskWords(
+  { token, keep }: NonNullable<TokenEmbeddingSpec["masked"]>,
+  windows: readonly (readonly number[])[],
+  embedded: Float64Array,
+  width: number,
+): void {
+  let row = 0;
+  for (const window of windows) {
+    const share = window.filter((id) => id === token).length / window.length;
+    for (const id of window) {
+      const factor = id === token ? 0 : keep / (1 - share);
+      for (let c = 0; c < width; c++) embedded[row * width + c] *= factor;
+      row++;
+    }
+  }
 }
 
 /** x · weight + bias in double precision, for the few tokens of an input. */
