@@ -15,7 +15,6 @@ export const shapes = [
   { kind: "A·B", m: 1021, n: 61, k: 1019, aim: 0.85 * 0.8 },
 ];
 
-const MR = 6;
 const ROW = 32;
 const WORD = 4;
 
@@ -23,7 +22,8 @@ const WORD = 4;
 export async function gemmSpeed(kernels, { kind, m, n, k }, ceiling) {
   const memory = new WebAssembly.Memory({ initial: 4096, maximum: 65536 });
   const { instance } = await WebAssembly.instantiate(kernels, { env: { memory, abort() {} } });
-  const { packStrips, packPanels, multiply, setEdgeTile } = instance.exports;
+  const { describe, packStrips, packPanels, multiply, setEdgeTile } = instance.exports;
+  const rows = (describe() >>> 6) & 15;
   let end = 4096;
   const reals = (count) => {
     const at = end;
@@ -34,7 +34,7 @@ export async function gemmSpeed(kernels, { kind, m, n, k }, ceiling) {
   const a = reals(m * k);
   const b = reals(k * n);
   const c = reals(m * n);
-  const strips = reals((m + MR) * k);
+  const strips = reals((m + rows) * k);
   const panels = reals((n + 8) * k);
   for (const [at, count] of [
     [a, m * k],

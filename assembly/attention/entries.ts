@@ -59,8 +59,10 @@ function sumTile(
     c10 = v128.load(extra, 32); c11 = v128.load(extra, 48);
     c20 = v128.load(extra, 64); c21 = v128.load(extra, 80);
     c30 = v128.load(extra, 96); c31 = v128.load(extra, 112);
-    c40 = v128.load(extra, 128); c41 = v128.load(extra, 144);
-    c50 = v128.load(extra, 160); c51 = v128.load(extra, 176);
+    if (MR > 4) {
+      c40 = v128.load(extra, 128); c41 = v128.load(extra, 144);
+      c50 = v128.load(extra, 160); c51 = v128.load(extra, 176);
+    }
   }
   for (let h = 0; h < s.heads; h++) {
     const p = v128.load_splat<Real>(weights);
@@ -73,10 +75,12 @@ function sumTile(
     c20 = madd(p, v128.load(maps, 64), madd(a, b0, c20)); c21 = madd(p, v128.load(maps, 80), madd(a, b1, c21));
     a = v128.load_splat<Real>(left, 3 * WORD);
     c30 = madd(p, v128.load(maps, 96), madd(a, b0, c30)); c31 = madd(p, v128.load(maps, 112), madd(a, b1, c31));
-    a = v128.load_splat<Real>(left, 4 * WORD);
-    c40 = madd(p, v128.load(maps, 128), madd(a, b0, c40)); c41 = madd(p, v128.load(maps, 144), madd(a, b1, c41));
-    a = v128.load_splat<Real>(left, 5 * WORD);
-    c50 = madd(p, v128.load(maps, 160), madd(a, b0, c50)); c51 = madd(p, v128.load(maps, 176), madd(a, b1, c51));
+    if (MR > 4) {
+      a = v128.load_splat<Real>(left, 4 * WORD);
+      c40 = madd(p, v128.load(maps, 128), madd(a, b0, c40)); c41 = madd(p, v128.load(maps, 144), madd(a, b1, c41));
+      a = v128.load_splat<Real>(left, 5 * WORD);
+      c50 = madd(p, v128.load(maps, 160), madd(a, b0, c50)); c51 = madd(p, v128.load(maps, 176), madd(a, b1, c51));
+    }
     weights += WORD;
     left += <usize>MR * WORD;
     right += ROW;
@@ -86,8 +90,10 @@ function sumTile(
   sumRow(s, c10, c11, inSums + 8);
   sumRow(s, c20, c21, inSums + 16);
   sumRow(s, c30, c31, inSums + 24);
-  sumRow(s, c40, c41, inSums + 32);
-  sumRow(s, c50, c51, inSums + 40);
+  if (MR > 4) {
+    sumRow(s, c40, c41, inSums + 32);
+    sumRow(s, c50, c51, inSums + 40);
+  }
   sumColumns(c00, c10, c20, c30, c40, c50, outSums);
   sumColumns(c01, c11, c21, c31, c41, c51, outSums + (NR << 2));
 }

@@ -4,8 +4,8 @@
 export const WORD: usize = sizeof<Real>();
 /** Numbers in one SIMD register. */
 export const LANES: i32 = 16 / sizeof<Real>();
-/** Rows of a register tile, and of a strip. */
-export const MR: i32 = 6;
+/** Rows of a register tile, and of a strip. Plain builds hold each product too: V8 would keep a third of six rows on the stack. */
+export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 /** Columns of a register tile (two registers), and tokens of a panel: 8 in f32, 4 in f64. */
 export const NR: i32 = 2 * LANES;
 /** Bytes of one row of a panel, in either type. */

@@ -35,9 +35,12 @@ function tile<Row>(
     c00 = v128.load(p); c01 = v128.load(p, 16); p += cRow;
     c10 = v128.load(p); c11 = v128.load(p, 16); p += cRow;
     c20 = v128.load(p); c21 = v128.load(p, 16); p += cRow;
-    c30 = v128.load(p); c31 = v128.load(p, 16); p += cRow;
-    c40 = v128.load(p); c41 = v128.load(p, 16); p += cRow;
-    c50 = v128.load(p); c51 = v128.load(p, 16);
+    c30 = v128.load(p); c31 = v128.load(p, 16);
+    if (MR > 4) {
+      p += cRow;
+      c40 = v128.load(p); c41 = v128.load(p, 16); p += cRow;
+      c50 = v128.load(p); c51 = v128.load(p, 16);
+    }
   }
   while (true) {
     let step = k;
@@ -51,10 +54,12 @@ function tile<Row>(
       c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
       x = v128.load_splat<Real>(a, 3 * offsetof<Row>());
       c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
-      x = v128.load_splat<Real>(a, 4 * offsetof<Row>());
-      c40 = madd(x, b0, c40); c41 = madd(x, b1, c41);
-      x = v128.load_splat<Real>(a, 5 * offsetof<Row>());
-      c50 = madd(x, b0, c50); c51 = madd(x, b1, c51);
+      if (MR > 4) {
+        x = v128.load_splat<Real>(a, 4 * offsetof<Row>());
+        c40 = madd(x, b0, c40); c41 = madd(x, b1, c41);
+        x = v128.load_splat<Real>(a, 5 * offsetof<Row>());
+        c50 = madd(x, b0, c50); c51 = madd(x, b1, c51);
+      }
       a += aStep;
       b += ROW;
     } while (--step);
@@ -64,9 +69,12 @@ function tile<Row>(
   v128.store(c, c00); v128.store(c, c01, 16); c += cRow;
   v128.store(c, c10); v128.store(c, c11, 16); c += cRow;
   v128.store(c, c20); v128.store(c, c21, 16); c += cRow;
-  v128.store(c, c30); v128.store(c, c31, 16); c += cRow;
-  v128.store(c, c40); v128.store(c, c41, 16); c += cRow;
-  v128.store(c, c50); v128.store(c, c51, 16);
+  v128.store(c, c30); v128.store(c, c31, 16);
+  if (MR > 4) {
+    c += cRow;
+    v128.store(c, c40); v128.store(c, c41, 16); c += cRow;
+    v128.store(c, c50); v128.store(c, c51, 16);
+  }
 }
 
 /** One strip times one panel, over k steps. */

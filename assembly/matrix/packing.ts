@@ -31,6 +31,7 @@ function transposeStrip(src: usize, row: usize, dst: usize): void {
   const step = <usize>MR * WORD;
   transpose(src, row, dst, step);
   if (sizeof<Real>() == 4) {
+    if (MR == 4) return;
     const e = v128.load(src + 4 * row), f = v128.load(src + 5 * row);
     const low = v128.shuffle<i32>(e, f, 0, 4, 1, 5), high = v128.shuffle<i32>(e, f, 2, 6, 3, 7);
     v128.store_lane<u64>(dst + 16, low, 0);
@@ -39,7 +40,7 @@ function transposeStrip(src: usize, row: usize, dst: usize): void {
     v128.store_lane<u64>(dst + 3 * step + 16, high, 1);
   } else {
     transpose(src + 2 * row, row, dst + 16, step);
-    transpose(src + 4 * row, row, dst + 32, step);
+    if (MR > 4) transpose(src + 4 * row, row, dst + 32, step);
   }
 }
 
@@ -48,10 +49,11 @@ function transposeStrip(src: usize, row: usize, dst: usize): void {
 @inline
 function copyStep(src: usize, dst: usize): void {
   v128.store(dst, v128.load(src));
-  if (sizeof<Real>() == 4) store<u64>(dst, load<u64>(src, 16), 16);
-  else {
+  if (sizeof<Real>() == 4) {
+    if (MR > 4) store<u64>(dst, load<u64>(src, 16), 16);
+  } else {
     v128.store(dst, v128.load(src, 16), 16);
-    v128.store(dst, v128.load(src, 32), 32);
+    if (MR > 4) v128.store(dst, v128.load(src, 32), 32);
   }
 }
 

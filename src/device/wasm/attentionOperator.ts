@@ -5,7 +5,7 @@ import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { BlockProducts, Core, DeviceOperator, EntrySums, Pattern, Structure } from "../operator.js";
 import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
 import { borrow } from "./heap.js";
-import { PRIMAL, ROW, readPanels, writeStruct } from "./layout.js";
+import { PRIMAL, ROW, readPanels, tileRows, writeStruct } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 import { patternDirection } from "./patterns.js";
 import { coreOf, type ReducedLayer } from "./reducedLayer.js";
@@ -61,7 +61,7 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
     this.inShape = [n, sizes.dIn];
     this.outShape = [n, sizes.dOut];
     const mask = resolveMask(sizes.mask, n);
-    const tiling = tileMask(mask, ROW / heap.word);
+    const tiling = tileMask(mask, tileRows(heap), ROW / heap.word);
     this.tiling = tiling;
     const members = kernels.membersFor(multiplyAdds(sizes, n));
     const { at, copies } = primalSpace(region, sizes, x, tiling, mask.allowed !== undefined, members);

@@ -6,7 +6,7 @@ import { product } from "../../linalg/dense.js";
 import type { EntrySums } from "../operator.js";
 import { type Heap, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { BLOCK_ROW, MR, ROW, readField, writeStruct } from "./layout.js";
+import { BLOCK_ROW, ROW, readField, tileRows, writeStruct } from "./layout.js";
 
 /** Tokens whose factors share the second-level cache. */
 const KEYS = 16;
@@ -45,6 +45,7 @@ class BlockRows {
   readonly #kernels: Kernels;
   readonly #region: Region;
   readonly #primal: HostPrimal;
+  readonly #height: number;
   readonly #columns: number;
   readonly #strips: number;
   readonly #panels: number;
@@ -71,9 +72,10 @@ class BlockRows {
     this.#region = region;
     this.#primal = primal;
     this.#columns = ROW / heap.word;
-    this.#strips = Math.ceil(dIn / MR);
+    this.#height = tileRows(heap);
+    this.#strips = Math.ceil(dIn / this.#height);
     this.#panels = Math.ceil(dOut / this.#columns);
-    const rows = this.#strips * MR;
+    const rows = this.#strips * this.#height;
     const width = heads.length * dValue;
     const what = "the blocks of a Jacobian";
     const reals = (count: number) => region.reals(count, what);
@@ -134,7 +136,7 @@ class BlockRows {
           view[at] = covariance[r * dValue + c];
         }
       }
-      const strips = this.#queryStrips + h * this.#strips * MR * dHead * word;
+      const strips = this.#queryStrips + h * this.#strips * this.#height * dHead * word;
       const to = this.#influence + h * dValue * word;
       this.#kernels.multiply(dIn, dValue, dHead, strips, this.#covariance, panel, to, width * word, ROW, 0);
     }
@@ -147,7 +149,7 @@ class BlockRows {
     const { heap } = this.#region;
     const { spec, heads } = this.#primal;
     const { dIn } = spec;
-    const rows = this.#strips * MR;
+    const rows = this.#strips * this.#height;
     for (const [at, j] of keys.entries()) this.#writeKey(at, i, j);
     const inSums = () => new Float64Array(heap.memory.buffer, this.#fields.inSums, KEYS * rows);
     inSums().fill(0);
@@ -180,7 +182,8 @@ class BlockRows {
     const { dIn, dOut } = spec;
     const count = heads.length;
     const columns = this.#columns;
-    const leftSize = this.#strips * count * MR;
+    const height = this.#height;
+    const leftSize = this.#strips * count * height;
     const rightSize = this.#panels * count * columns;
     const weights = heap.reals(this.#fields.weights + at * count * heap.word, count);
     const left = heap.reals(this.#fields.left + at * leftSize * heap.word, leftSize).fill(0);
@@ -191,7 +194,8 @@ class BlockRows {
       if (weight === 0) continue;
       const slope = this.#slopes[h];
       if (!this.#primal.plain) keySlopeMap(this.#primal, h, i, j, slope);
-      for (let e = 0; e < dIn; e++) left[(Math.floor(e / MR) * count + h) * MR + (e % MR)] = weight * slope[e];
+      for (let e = 0; e < dIn; e++)
+        left[(Math.floor(e / height) * count + h) * height + (e % height)] = weight * slope[e];
       const value = this.#values[h];
       const output = this.#outputs[h];
       for (let c = 0; c < dOut; c++) {
@@ -205,7 +209,7 @@ class BlockRows {
   #timesOutput(strips: number, k: number, first: number, to: number): void {
     const { dIn, dValue } = this.#primal.spec;
     const panel = this.#primal.heads.length * dValue * ROW;
-    const rows = this.#strips * MR;
+    const rows = this.#strips * this.#height;
     const from = this.#outputPanels + first * ROW;
     this.#kernels.multiply(dIn, this.#panels * this.#columns, k, strips, from, panel, to, ROW, rows * ROW, 0);
   }

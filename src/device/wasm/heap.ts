@@ -19,6 +19,8 @@ interface Span {
 export class Heap {
   readonly memory: WasmMemory;
   readonly word: 4 | 8;
+  /** Rows of the kernels' register tiles, known once they are there. */
+  tileRows = 0;
   #free: Span[] = [];
   #sizes = new Map<number, number>();
   #end = BASE;

@@ -5,8 +5,9 @@ import type { URLLike } from "../../base/platform.js";
 import { version } from "../../base/version.js";
 import { compile, instantiate, webAssembly } from "./compile.js";
 import { loadKernels } from "./embeddedKernels.js";
+import type { Heap } from "./heap.js";
 import { ABI } from "./layout.js";
-import type { WasmMemory, WasmModule } from "./webassembly.js";
+import type { WasmModule } from "./webassembly.js";
 
 /** The exports of assembly/index.ts. Pointers are unsigned byte offsets, kept in numbers. */
 export interface Kernels {
@@ -82,17 +83,17 @@ export interface Instance {
   readonly simd: Simd;
 }
 
-/** Those of one thread, or with `load` of a team. */
+/** Those of one thread, or with `load` of a team, on the heap's memory. */
 export async function instantiateKernels(
   dtype: "f32" | "f64",
-  memory: WasmMemory,
+  heap: Heap,
   override?: KernelSource,
   load = ownKernels,
   imports: object = {},
 ): Promise<Instance> {
   const simd = () => (webAssembly().validate(RELAXED_PROBE) ? "relaxed" : "simd");
   const module = override === undefined ? await load(`${dtype}-${simd()}`) : await fromSource(override);
-  const exports = await instantiate(module, { env: { memory, abort: () => undefined, ...imports } });
+  const exports = await instantiate(module, { env: { memory: heap.memory, abort: () => undefined, ...imports } });
   const kernels: Kernels = { ...(exports as Omit<Kernels, "membersFor">), membersFor: () => 1 };
   const description = typeof kernels.describe === "function" ? kernels.describe() : 0;
   if ((description & 15) !== (dtype === "f32" ? 4 : 8)) {
@@ -105,6 +106,7 @@ export async function instantiateKernels(
       `"kernels": this file is of another version of howsmooth and lays its memory out otherwise; use that of ${version}`,
     );
   }
+  heap.tileRows = (description >>> 6) & 15;
   return { module, kernels, simd: description & 16 ? "relaxed" : "simd128" };
 }
 

@@ -9,7 +9,7 @@ import type { Layer } from "../linearization.js";
 import { applyKernel } from "./apply.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { ACTIVATION, LINEAR, MR, NORM, tileColumns, writeStruct } from "./layout.js";
+import { ACTIVATION, LINEAR, NORM, stripSize, tileColumns, writeStruct } from "./layout.js";
 
 export class WasmLinear extends Held implements Layer {
   readonly dIn: number;
@@ -55,8 +55,8 @@ function packLinear(kernels: Kernels, region: Region, { dIn, dOut, weight, bias 
   const what = "the packed weights";
   const fields = {
     ...{ dIn, dOut },
-    weight: region.reals(Math.ceil(dOut / MR) * MR * dIn, what),
-    back: region.reals(Math.ceil(dIn / MR) * MR * dOut, what),
+    weight: region.reals(stripSize(heap, dOut, dIn), what),
+    back: region.reals(stripSize(heap, dIn, dOut), what),
     bias: bias ? region.reals(dOut, what) : 0,
   };
   if (bias) heap.reals(fields.bias, dOut).set(bias);

@@ -4,10 +4,18 @@ import type { Heap } from "./heap.js";
 
 export * from "./kernels/abi.js";
 
-/** Rows of a register tile. */
-export const MR = 6;
 /** Bytes of a row of a panel. */
 export const ROW = 32;
+
+/** Rows of a register tile, and of a strip: each binary has those that engines keep in registers. */
+export function tileRows(heap: Heap): number {
+  return heap.tileRows;
+}
+
+/** Numbers of a matrix [rows, k] in strips. */
+export function stripSize(heap: Heap, rows: number, k: number): number {
+  return Math.ceil(rows / heap.tileRows) * heap.tileRows * k;
+}
 
 /** Columns of a register tile, and tokens of a panel. */
 export function tileColumns(heap: Heap): number {

@@ -2,7 +2,7 @@
 import { type Tensor, tensor } from "../../base/tensor.js";
 import { borrow, type Heap } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { MR, ROW, tileColumns } from "./layout.js";
+import { ROW, tileColumns, tileRows } from "./layout.js";
 import type { Tiling } from "./tiles.js";
 
 /** Four power iterations on the pattern averaged over heads, from equal weights, [n]; see src/spectral/guess.ts. */
@@ -13,7 +13,7 @@ export function patternDirection(
   n: number,
   { panels, strips }: Tiling,
 ): Float64Array {
-  const room = Math.max(panels * tileColumns(heap), strips * MR);
+  const room = Math.max(panels * tileColumns(heap), strips * tileRows(heap));
   return borrow(heap, (work) => {
     const queries = work.reals(room, "a vector");
     const keys = work.reals(room, "a vector");
@@ -38,11 +38,12 @@ export function readProbabilities(
   { panels, groups, groupPanels, groupFirst, groupEnd }: Tiling,
 ): Tensor {
   const columns = tileColumns(heap);
+  const rows = tileRows(heap);
   const data = heap.word === 4 ? new Float32Array(heads * n * n) : new Float64Array(heads * n * n);
   for (let h = 0; h < heads; h++) {
     for (let group = 0; group < groups; group++) {
-      const keys = (groupEnd[group] - groupFirst[group]) * MR;
-      const first = groupFirst[group] * MR;
+      const keys = (groupEnd[group] - groupFirst[group]) * rows;
+      const first = groupFirst[group] * rows;
       const at = kernels.probabilitiesOf(primal, h, group) >>> 0;
       const start = group * groupPanels;
       for (let panel = start; panel < Math.min(start + groupPanels, panels); panel++) {

@@ -7,7 +7,18 @@ import type { WasmAttentionOperator } from "./attentionOperator.js";
 import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { copyStruct, LAYER, MR, PRIMAL, panelSize, ROW, readPanels, tileColumns, writePanels } from "./layout.js";
+import {
+  copyStruct,
+  LAYER,
+  PRIMAL,
+  panelSize,
+  ROW,
+  readPanels,
+  stripSize,
+  tileColumns,
+  tileRows,
+  writePanels,
+} from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
 import type { LayerSizes, PackedLayer } from "./weights.js";
 
@@ -119,7 +130,7 @@ function changed(
 function factorize(kernels: Kernels, region: Region, strips: number, size: number, features: number) {
   const { heap } = region;
   const { word } = heap;
-  const room = (rows: number, k: number) => region.reals(Math.ceil(rows / MR) * MR * k, "a head's coordinates");
+  const room = (rows: number, k: number) => region.reals(stripSize(heap, rows, k), "a head's coordinates");
   const basis: Coordinates = { features, size, expand: room(features, size), contract: room(size, features) };
   const triangle = room(size, size);
   const transposed = room(size, size);
@@ -148,10 +159,11 @@ function factorize(kernels: Kernels, region: Region, strips: number, size: numbe
 
 /** Rows of strips k steps long, each to `length` ≥ k numbers, the rest of them zero. */
 function copyRows(heap: Heap, strips: number, rows: number, k: number, to: number, length: number): void {
-  const source = heap.reals(strips, Math.ceil(rows / MR) * MR * k);
+  const height = tileRows(heap);
+  const source = heap.reals(strips, stripSize(heap, rows, k));
   const target = heap.reals(to, rows * length).fill(0);
   for (let row = 0; row < rows; row++) {
-    let from = Math.floor(row / MR) * MR * k + (row % MR);
-    for (let i = 0, at = row * length; i < k; i++, from += MR) target[at++] = source[from];
+    let from = Math.floor(row / height) * height * k + (row % height);
+    for (let i = 0, at = row * length; i < k; i++, from += height) target[at++] = source[from];
   }
 }

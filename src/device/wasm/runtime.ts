@@ -17,7 +17,7 @@ import { WasmDevice } from "./device.js";
 import { Heap, Region } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
 import { activate, WasmLinear, WasmNorm } from "./layers.js";
-import { MR, ROW } from "./layout.js";
+import { ROW, tileRows } from "./layout.js";
 
 export interface WasmRuntimeOptions {
   readonly requested: RuntimeInfo["requested"];
@@ -70,8 +70,8 @@ export class WasmRuntime extends Held implements Runtime {
   static async #withOneThread(options: WasmRuntimeOptions): Promise<WasmRuntime> {
     const heap = heapFor(options, false);
     const { requested, reason, dtype } = options;
-    const { kernels, simd } = await instantiateKernels(dtype, heap.memory, options.kernels);
-    kernels.setEdgeTile(heap.allocate(MR * ROW, "a tile"));
+    const { kernels, simd } = await instantiateKernels(dtype, heap, options.kernels);
+    kernels.setEdgeTile(heap.allocate(tileRows(heap) * ROW, "a tile"));
     return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: 1 }, heap, kernels);
   }
 

@@ -2,7 +2,7 @@
 import { type ResolvedMask, seenKeys } from "../../layers/attention/mask.js";
 import type { WasmVector } from "./device.js";
 import type { Heap, Region } from "./heap.js";
-import { GRADIENT_SPACE, MR, PRIMAL, ROW, readField, writePanels, writeStruct } from "./layout.js";
+import { GRADIENT_SPACE, PRIMAL, ROW, readField, stripSize, tileRows, writePanels, writeStruct } from "./layout.js";
 import type { Tiling } from "./tiles.js";
 import type { LayerSizes } from "./weights.js";
 
@@ -19,13 +19,13 @@ export function gradientSpace(region: Region, spec: LayerSizes, primal: number, 
   const columns = ROW / heap.word;
   const { heads, kvHeads, dHead, dValue } = spec;
   const tokens = tiling.panels * columns;
-  const keys = tiling.strips * MR;
+  const keys = tiling.strips * tileRows(heap);
   const reals = (count: number) => region.reals(count, "the work space of a gradient");
   const at = region.bytes(GRADIENT_SPACE.bytes, "the work space of a gradient");
   writeStruct(heap, at, GRADIENT_SPACE, {
     primal,
     channels: reals(tokens * (heads * dHead + kvHeads * (dHead + dValue))),
-    keyTangents: reals(keys * Math.ceil(dHead / MR) * MR),
+    keyTangents: reals(stripSize(heap, dHead, keys)),
     valueTangents: reals(keys * dValue),
     queryTangents: reals(tokens * Math.ceil(keyRows(spec).keyColumns / columns) * columns),
     outer: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
@@ -58,10 +58,10 @@ export function primalSpace(
   const { panels, strips, groups, groupPanels, headBytes, scoreBytes } = tiling;
   const channels = heads * dHead + kvHeads * (dHead + dValue);
   const tokens = panels * columns;
-  const keys = strips * MR;
+  const keys = strips * tileRows(heap);
   const pairs = spec.frequencies?.length ?? 0;
   const { tangentRows, keyColumns } = keyRows(spec);
-  const toStrips = (count: number) => Math.ceil(count / MR) * MR;
+  const toStrips = (count: number) => stripSize(heap, count, 1);
   const toPanels = (count: number) => Math.ceil(count / columns) * columns;
   const reals = (count: number, what: string) => region.reals(count, what);
   const kept = "what the derivatives reuse";

@@ -2,7 +2,7 @@
 import { DeviceError } from "../../base/errors.js";
 import type { Heap } from "./heap.js";
 import { compiledOnce, instantiateKernels, type KernelSource, type Kernels, type Simd } from "./kernels.js";
-import { CONTROL, MR, ROW } from "./layout.js";
+import { CONTROL, ROW, tileRows } from "./layout.js";
 import { loadThreadedKernels } from "./threadedKernels.js";
 import { checkThreads, cores, sleepAndWake, startThread, type Thread } from "./worker.js";
 
@@ -62,7 +62,7 @@ export async function startTeam(
   const { memory } = heap;
   const { module, kernels, simd } = await instantiateKernels(
     dtype,
-    memory,
+    heap,
     override,
     threadedKernels,
     sleepAndWake(memory),
@@ -70,7 +70,7 @@ export async function startTeam(
   const host = kernels as TeamKernels;
   const control = heap.allocate(CONTROL.bytes, "a team");
   new Uint8Array(memory.buffer, control, CONTROL.bytes).fill(0);
-  const edges = heap.allocate(members * MR * ROW, "a tile for each thread");
+  const edges = heap.allocate(members * tileRows(heap) * ROW, "a tile for each thread");
   host.setEdgeTile(edges);
   host.joinTeam(0, members, control);
 
@@ -85,7 +85,7 @@ export async function startTeam(
   };
   try {
     for (let member = 1; member < members; member++) {
-      const edge = edges + member * MR * ROW;
+      const edge = edges + member * tileRows(heap) * ROW;
       const start = { module, memory, edge, place: [member, members, control] } as const;
       threads.push(startThread(start, onEnd));
     }

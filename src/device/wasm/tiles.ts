@@ -1,6 +1,6 @@
-// A mask cut into the tiles of the kernels: MR keys × NR queries each, those without an allowed pair left out.
+// A mask cut into the tiles of the kernels: so many keys × so many queries each, those without an allowed pair left out.
 import { mayAttend, type ResolvedMask } from "../../layers/attention/mask.js";
-import { MR, ROW } from "./layout.js";
+import { ROW } from "./layout.js";
 
 /**
  * Queries whose scores are in work at a time: enough to amortise loads, and no more than GROUP_BYTES of scores, so that
@@ -25,18 +25,19 @@ export interface Tiling {
   readonly scoreBytes: number;
 }
 
-export function tileMask(mask: ResolvedMask, columns: number): Tiling {
+/** @param rows keys of a tile @param columns its queries */
+export function tileMask(mask: ResolvedMask, rows: number, columns: number): Tiling {
   const { n } = mask;
   const panels = Math.ceil(n / columns);
-  const strips = Math.ceil(n / MR);
+  const strips = Math.ceil(n / rows);
   const tiles = new Uint8Array(panels * strips);
   for (let panel = 0; panel < panels; panel++) {
     const queries = Math.min(columns, n - panel * columns);
     for (let strip = 0; strip < strips; strip++) {
-      tiles[panel * strips + strip] = tileKind(mask, panel * columns, queries, strip * MR, queries === columns);
+      tiles[panel * strips + strip] = tileKind(mask, panel * columns, queries, strip * rows, rows, queries === columns);
     }
   }
-  const fitting = Math.floor(GROUP_BYTES / (strips * MR * ROW));
+  const fitting = Math.floor(GROUP_BYTES / (strips * rows * ROW));
   const groupPanels = Math.max(2, Math.min(GROUP_QUERIES / columns, fitting));
   const groups = Math.ceil(panels / groupPanels);
   const groupFirst = new Uint32Array(groups);
@@ -61,18 +62,25 @@ export function tileMask(mask: ResolvedMask, columns: number): Tiling {
     groupFirst[group] = Math.min(first, last);
     groupEnd[group] = last;
     groupOffset[group] = headBytes;
-    const bytes = (end - group * groupPanels) * (last - groupFirst[group]) * MR * ROW;
+    const bytes = (end - group * groupPanels) * (last - groupFirst[group]) * rows * ROW;
     headBytes += bytes;
     scoreBytes = Math.max(scoreBytes, bytes);
   }
   return { panels, strips, groups, groupPanels, tiles, groupFirst, groupEnd, groupOffset, headBytes, scoreBytes };
 }
 
-function tileKind(mask: ResolvedMask, query: number, queries: number, key: number, full: boolean): number {
-  const end = Math.min(key + MR, mask.n);
+function tileKind(
+  mask: ResolvedMask,
+  query: number,
+  queries: number,
+  key: number,
+  keys: number,
+  full: boolean,
+): number {
+  const end = Math.min(key + keys, mask.n);
   if (mask.allowed === undefined) {
     let some = false;
-    let whole = full && end - key === MR;
+    let whole = full && end - key === keys;
     for (let i = query; i < query + queries; i++) {
       if (mask.lo[i] < end && mask.hi[i] > Math.max(key, mask.lo[i])) some = true;
       if (mask.lo[i] > key || mask.hi[i] < end) whole = false;
@@ -84,5 +92,5 @@ function tileKind(mask: ResolvedMask, query: number, queries: number, key: numbe
     for (let j = key; j < end; j++) if (mayAttend(mask, i, j)) count++;
   }
   if (count === 0) return 0;
-  return full && end - key === MR && count === queries * MR ? 2 : 1;
+  return full && end - key === keys && count === queries * keys ? 2 : 1;
 }

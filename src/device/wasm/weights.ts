@@ -4,7 +4,7 @@ import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { ResolvedLinear } from "../../layers/linear.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { LAYER, MR, readField, writeStruct } from "./layout.js";
+import { LAYER, readField, stripSize, tileRows, writeStruct } from "./layout.js";
 
 /** What is kept of a spec once its weights are packed: the user's arrays are not held on to. */
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
@@ -32,7 +32,7 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
     [spec.key, 1],
     [spec.value, 1],
   ];
-  const strips = (rows: number, k: number) => region.reals(Math.ceil(rows / MR) * MR * k, "the packed weights");
+  const strips = (rows: number, k: number) => region.reals(stripSize(heap, rows, k), "the packed weights");
   const layer = region.bytes(LAYER.bytes, "a layer");
   const project = strips(channels, dIn);
   const projectBack = strips(dIn, channels);
@@ -131,11 +131,12 @@ export function headSpec(heap: Heap, layer: PackedLayer, sizes: LayerSizes, head
 function transposedRows(heap: Heap, strips: number, k: number, first: number, count: number) {
   const data = heap.word === 4 ? new Float32Array(k * count) : new Float64Array(k * count);
   if (count === 0) return data;
-  const view = heap.reals(strips, Math.ceil((first + count) / MR) * MR * k);
+  const height = tileRows(heap);
+  const view = heap.reals(strips, stripSize(heap, first + count, k));
   for (let r = 0; r < count; r++) {
     const row = first + r;
-    let from = Math.floor(row / MR) * MR * k + (row % MR);
-    for (let e = 0, to = r; e < k; e++, to += count, from += MR) data[to] = view[from];
+    let from = Math.floor(row / height) * height * k + (row % height);
+    for (let e = 0, to = r; e < k; e++, to += count, from += height) data[to] = view[from];
   }
   return data;
 }

@@ -18,7 +18,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
   let kernels: Kernels;
   beforeAll(async () => {
     const bytes = kernelBytes(dtype, simd as "simd" | "relaxed");
-    ({ kernels } = await instantiateKernels(dtype, heap.memory, bytes));
+    ({ kernels } = await instantiateKernels(dtype, heap, bytes));
     kernels.setEdgeTile(heap.allocate(512, "a tile"));
   });
 
@@ -188,7 +188,7 @@ describe.each(onWasm)("in $name", ({ dtype, simd }) => {
         const [x, v, weight, bias] = [draw(n * dIn), draw(n * dOut), draw(dIn * dOut), draw(dOut)];
         const raw = region.reals(weight.length, "weights");
         heap.reals(raw, weight.length).set(weight);
-        const strips = (m: number, k: number) => region.reals(Math.ceil(m / layout.MR) * layout.MR * k, "strips");
+        const strips = (m: number, k: number) => region.reals(layout.stripSize(heap, m, k), "strips");
         const fields = { dIn, dOut, weight: strips(dOut, dIn), back: strips(dIn, dOut), bias: 0 };
         if (biased) {
           fields.bias = region.reals(dOut, "a bias");
