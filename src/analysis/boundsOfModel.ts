@@ -53,7 +53,7 @@ export async function boundsOfModel(
   model: Model,
   { tokens, layers, lengths, seed = 0, signal, onRow }: BoundsOfModelOptions,
 ): Promise<BoundsRow[]> {
-  const windows = cutWindows(tokens, { lengths, samples: 1 });
+  const windows = cutWindows(tokens, { lengths, samples: 1, rule: "first", seed });
   const rows: BoundsRow[] = [];
   for await (const { layer, attention, specFor, inputNorm, inputs } of model.walk(
     windows.map((window) => window.tokens),

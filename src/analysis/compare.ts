@@ -81,10 +81,10 @@ export function compareReports(a: Report, b: Report): Comparison {
 }
 
 function compareRow(a: MeasuredRow, b: MeasuredRow): ComparedRow {
-  const { layer, head, n, sample } = a;
+  const { layer, part, head, n, sample } = a;
   const ratio = ratioOf(b.sigma, a.sigma);
   const beyond = b.lower > a.upper ? "above" : b.upper < a.lower ? "below" : null;
-  return { layer, head, n, sample, a, b, ratio: Number.isFinite(ratio) ? ratio : null, beyond };
+  return { layer, part, head, n, sample, a, b, ratio: Number.isFinite(ratio) ? ratio : null, beyond };
 }
 
 function groupOf(rows: readonly ComparedRow[], part: Part, n: number | null): ComparedGroup {

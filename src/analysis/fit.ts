@@ -19,13 +19,6 @@ export interface PowerLaw {
 }
 
 /**
- * What `fitPowerLaw` needs, in words for a report that has no fit.
- * @example
- * fitPowerLaw([]) ?? fitNeeds;
- */
-export const fitNeeds = "a fit needs at least 3 rows with sigma above 0, at 2 or more lengths";
-
-/**
  * Ordinary least squares of log sigma on log n, every point of equal weight; the interval of the exponent is
  * Student's t with points − 2 degrees of freedom, which takes the deviations as independent and normal.
  * Points with sigma = 0 are left out and counted in `omitted`.
@@ -61,6 +54,33 @@ export function fitPowerLaw(points: readonly { n: number; sigma: number }[]): Po
     r2: total > rounding(y) ? Math.max(0, 1 - unexplained / total) : 1,
     points: kept.length,
     omitted: points.length - kept.length,
+  };
+}
+
+/** Fewer lengths do not show a law. */
+const fewestLengths = 4;
+/** A wider interval of the exponent tells neither a square root from a constant nor from a straight line. */
+const widestInterval = 0.5;
+
+/**
+ * The power law of these rows where it says something, or the reason why none is shown.
+ * @throws RangeError as fitPowerLaw
+ * @example
+ * fitOf([{ n: 4, sigma: 2 }, { n: 16, sigma: 4 }]).reason; // "2 lengths with sigma above 0, a power law is shown from 4 on"
+ */
+export function fitOf(
+  rows: readonly { n: number; sigma: number }[],
+): { fit: PowerLaw; reason?: undefined } | { fit?: undefined; reason: string } {
+  const lengths = new Set(rows.filter(({ sigma }) => sigma > 0).map(({ n }) => n)).size;
+  const fit = fitPowerLaw(rows);
+  if (!fit || lengths < fewestLengths) {
+    const found = `${lengths} ${lengths === 1 ? "length" : "lengths"}${lengths === 0 ? "" : " with sigma above 0"}`;
+    return { reason: `${found}, a power law is shown from ${fewestLengths} on` };
+  }
+  const [low, high] = fit.interval;
+  if (high - low <= widestInterval) return { fit };
+  return {
+    reason: `the exponent's 95 % interval [${low.toFixed(2)}, ${high.toFixed(2)}] is wider than ${widestInterval}`,
   };
 }
 

@@ -2,8 +2,8 @@
 
 export { boundsOfModel } from "./boundsOfModel.js";
 export { type ComparedRow, type Comparison, compareReports } from "./compare.js";
-export { fitNeeds, fitPowerLaw, type PowerLaw } from "./fit.js";
-export { type Growth, rowsAbove, rowsGrown } from "./gate.js";
+export { fitOf, fitPowerLaw, type PowerLaw } from "./fit.js";
+export { type Growth, judgeReport, type Limits, rowsAbove, rowsGrown, type Verdict } from "./gate.js";
 export type { LayerSource, Measure, Measured } from "./measureRow.js";
 export {
   assembleReport,
@@ -11,8 +11,10 @@ export {
   type LayerFit,
   type MeasuredRow,
   type Part,
+  type PartName,
   type Provenance,
   type Report,
   type Row,
 } from "./report.js";
+export type { Settings } from "./settings.js";
 export { type SweepEvent, type SweepOptions, sweep } from "./sweep.js";

@@ -1,13 +1,13 @@
-// One row of a sweep: one layer, or one head of it, at one window.
+// One row of a sweep: one part, or one head of an attention layer, at one window.
 
 import { throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { Attention } from "../measure/createRuntime.js";
 import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
-import type { Row } from "./report.js";
+import { hashOf } from "./digest.js";
+import type { Part, PartName, Row } from "./report.js";
 import type { Window } from "./windows.js";
 
 /** What a row keeps of a spectral norm. */
@@ -19,6 +19,7 @@ export type Measured = Pick<
 /** Where a layer comes from, to make it on another runtime: in a worker, say. */
 export interface LayerSource {
   readonly layer: number;
+  readonly part: PartName;
   /** null: the whole layer. */
   readonly head: number | null;
   /** The whole layer's weights; the same function for all rows of a layer, heads too. */
@@ -35,30 +36,53 @@ export type Measure = (
 
 /** A row to be: the layer or head, where it comes from, the window and the layer's input there. */
 export interface Cell {
-  attention: Attention;
+  layer: LinearizableLayer;
   source: LayerSource;
   window: Window;
   x: Tensor;
 }
 
-/** The seed of a row's random start. */
-export function rowSeed(seed: number, { layer, head, n, sample }: Pick<Row, "layer" | "head" | "n" | "sample">) {
-  return head === null ? deriveSeed(seed, layer, n, sample) : deriveSeed(seed, layer, n, sample, head);
+/** The seed of a row's random start. Those of attention have been the same since version 0.1.0. */
+export function rowSeed(seed: number, { layer, part, head, n, sample }: Part & { n: number; sample: number }): number {
+  const names = [layer, n, sample, ...(head === null ? [] : [head]), ...(part === "attention" ? [] : [part])];
+  return deriveSeed(seed, ...names);
+}
+
+/** The content key of a cell's row. */
+export type KeyOf = (cell: Cell, seed: number) => Promise<string | null>;
+
+/**
+ * Hashes all that a row's true value and its measurement depend on; weights once for all rows that share them. Null
+ * where they cannot be read, which the row's measurement then says.
+ */
+export function keysOfRows({ rtol = null, bracket = null }: { rtol?: number | null; bracket?: number | null }): KeyOf {
+  const hashes = new WeakMap<LayerSource["spec"], Promise<string | null>>();
+  return async ({ source: { part, head, spec }, x: { data, shape } }, seed) => {
+    const hashing = hashes.get(spec) ?? spec().then(hashOf, () => null);
+    hashes.set(spec, hashing);
+    const weights = await hashing;
+    if (weights === null) return null;
+    return hashOf({ part, head, weights, input: { data, shape }, settings: { rtol, bracket, seed } });
+  };
 }
 
 /** Measures a cell; a failure becomes a row of status "failed", except an abort, which is thrown. */
 export async function measureRow(
   measure: Measure,
-  { attention, source, window: { n, sample, start }, x }: Cell,
+  cell: Cell,
   options: SpectralNormOptions & { seed: number },
+  keyOf: KeyOf,
 ): Promise<Row> {
-  const { layer, head } = source;
-  const seed = rowSeed(options.seed, { layer, head, n, sample });
+  const { source, x } = cell;
+  const { n, sample, start } = cell.window;
+  const { layer, part, head } = source;
+  const seed = rowSeed(options.seed, { layer, part, head, n, sample });
   const radius = largestTokenNorm(x);
-  const place = { layer, head, n, sample, start, radius: Number.isFinite(radius) ? radius : null, seed };
+  const key = await keyOf(cell, seed);
+  const place = { layer, part, head, n, sample, start, key, radius: Number.isFinite(radius) ? radius : null, seed };
   try {
-    const measured = await measure(attention, x, { ...options, seed }, source);
-    const { sigma, lower, upper, failureProbability, status, steps, applications } = measured;
+    const result = await measure(cell.layer, x, { ...options, seed }, source);
+    const { sigma, lower, upper, failureProbability, status, steps, applications } = result;
     return { ...place, sigma, lower, upper, failureProbability, status, steps, applications };
   } catch (error) {
     throwIfAborted(options.signal);

@@ -1,15 +1,21 @@
 // What a sweep reports: plain data, the content of report.json.
 import type { RuntimeInfo } from "../measure/createRuntime.js";
 import type { SpectralNormStatus } from "../spectral/result.js";
-import { fitPowerLaw, type PowerLaw } from "./fit.js";
+import { fitOf, type PowerLaw } from "./fit.js";
+import type { Verdict } from "./gate.js";
+import type { Settings } from "./settings.js";
 
 /** What a sweep has measured, from what, and the fits: the contents of report.json. */
 export interface Report {
   provenance: Provenance;
   /** By layer, then head (the whole layer first), then length, then sample. */
   rows: Row[];
-  /** One per layer, and per head of it, that has enough rows for a fit (`fitNeeds` says how many). */
+  /** One per part whose rows say how sigma grows; `fitOf` gives the reason where one is missing. */
   fits: LayerFit[];
+  /** The windows and their words, where they were asked for. */
+  windows?: WindowWords[];
+  /** What a gate said of the rows, where one judged them. */
+  gate?: Verdict;
   /** Whether every row that was asked for is here; false after an interruption. Failed rows are here too. */
   complete: boolean;
 }
@@ -17,11 +23,26 @@ export interface Report {
 /** One measurement of a sweep, or its failure. */
 export type Row = MeasuredRow | FailedRow;
 
-/** One layer, or one head of it. */
+/** What was measured of a model: docs/theory.md says what each includes. */
+export type PartName = "attention" | "normed-attention" | "feed-forward" | "block" | "model";
+
+export const partNames: readonly PartName[] = ["attention", "normed-attention", "feed-forward", "block", "model"];
+
+/** A part of a layer, one head of its attention, or the whole model. */
 export interface Part {
+  /** Of the whole model 0, where it begins. */
   layer: number;
-  /** One head alone, without the output map's bias; null for the whole layer. */
+  part: PartName;
+  /** One head alone, without the output map's bias; null for all of it. */
   head: number | null;
+}
+
+/** The words of a window, to read what a row was measured on. */
+export interface WindowWords {
+  n: number;
+  sample: number;
+  start: number;
+  text: string;
 }
 
 interface Place extends Part {
@@ -30,9 +51,14 @@ interface Place extends Part {
   sample: number;
   /** The token of the stream at which the window starts. */
   start: number;
+  /**
+   * SHA-256 over what sigma depends on: the part's exact input, its weights, the settings, part and head. Two rows of
+   * the same key have the same true value. Null where the platform has no crypto.subtle, or the weights have no hash.
+   */
+  key: string | null;
   /** Largest Euclidean norm among the tokens of the layer's input; null only if that is not finite. */
   radius: number | null;
-  /** Of the solver's random start, derived from the sweep's seed, the layer, the head, the length and the sample. */
+  /** Of the solver's random start, derived from the sweep's seed, the layer, the part, the head, the length and the sample. */
   seed: number;
 }
 
@@ -89,21 +115,10 @@ export interface Provenance {
     sha256: string | null;
     /** Length of the stream of tokens. */
     tokens: number;
-    /** If the stream is too short for the windows: how they were taken all the same. */
-    wrapped: string | null;
+    /** In reports of version 0.1.0 alone: how windows were taken from a stream too short for them. */
+    wrapped?: string | null;
   };
-  options: {
-    layers: number[];
-    /** Whether each head was measured alone too. */
-    heads: boolean;
-    lengths: number[];
-    samples: number;
-    seed: number;
-    /** null: the solver's default for the runtime's dtype. */
-    rtol: number | null;
-    bracket: number | null;
-    bos: boolean;
-  };
+  options: Settings;
 }
 
 /**
@@ -112,16 +127,19 @@ export interface Provenance {
  * const fitted = assembleReport(report.provenance, report.rows, true);
  */
 export function assembleReport(provenance: Provenance, rows: readonly Row[], complete: boolean): Report {
-  const fits = groupByPart(rows).flatMap(({ layer, head, rows }) => {
-    const fit = fitPowerLaw(rows.filter(isMeasured));
-    return fit ? [{ layer, head, ...fit }] : [];
+  const fits = groupByPart(rows).flatMap(({ rows, ...part }) => {
+    const { fit } = fitOf(rows.filter(isMeasured));
+    return fit ? [{ ...part, ...fit }] : [];
   });
   return { provenance, rows: [...rows], fits, complete };
 }
 
-/** The rows of each layer and of each head, in the order in which they first come. */
+/** The rows of each part, in the order in which they first come. */
 export function groupByPart<T extends Part>(rows: readonly T[]): (Part & { rows: T[] })[] {
-  return groupBy(rows, partOf).map((rows) => ({ layer: rows[0].layer, head: rows[0].head, rows }));
+  return groupBy(rows, partOf).map((rows) => {
+    const [{ layer, part, head }] = rows;
+    return { layer, part, head, rows };
+  });
 }
 
 /** Entries of the same key together, the groups in the order in which they first come. */
@@ -135,14 +153,16 @@ export function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string | 
   return [...groups.values()];
 }
 
-/** As in "layer 3" or "layer 3, head 1". */
-export function partOf({ layer, head }: Part): string {
-  return `layer ${layer}${head === null ? "" : `, head ${head}`}`;
+/** As in "layer 3", which is its attention, "layer 3, head 1", "layer 3, block" or "model". */
+export function partOf({ layer, part = "attention", head }: Omit<Part, "part"> & { part?: PartName }): string {
+  if (part === "model") return part;
+  const name = part === "attention" ? "" : `, ${part}`;
+  return `layer ${layer}${name}${head === null ? "" : `, head ${head}`}`;
 }
 
 /** As in "layer 3, head 1, n 64, sample 0". */
-export function placeOf({ layer, head, n, sample }: Part & { n: number; sample: number }): string {
-  return `${partOf({ layer, head })}, n ${n}, sample ${sample}`;
+export function placeOf(row: Omit<Part, "part"> & { part?: PartName; n: number; sample: number }): string {
+  return `${partOf(row)}, n ${row.n}, sample ${row.sample}`;
 }
 
 /** How many rows a complete report of this sweep has. */

@@ -34,6 +34,7 @@ export function keepRows(resume: Report, provenance: Provenance, windows: readon
     const place = placeOf(row);
     const planned =
       layers.has(row.layer) &&
+      row.part === "attention" &&
       (row.head === null || row.head < heads) &&
       starts.get(`${row.n} ${row.sample}`) === row.start &&
       rowSeed(options.seed, row) === row.seed;

@@ -1,91 +1,120 @@
 // Measures local Lipschitz constants over layers × lengths × samples of one text, head by head where asked.
 import { throwIfAborted } from "../base/check.js";
 import { turn } from "../base/turn.js";
-import type { Attention } from "../measure/createRuntime.js";
+import type { LinearizableLayer } from "../device/linearization.js";
 import { localLipschitz } from "../measure/localLipschitz.js";
 import type { Model, WalkStep } from "../models/model.js";
+import { decide, judgeReport, rowsByPlace } from "./gate.js";
 import { inOrder } from "./inOrder.js";
-import { type Cell, type Measure, measureRow } from "./measureRow.js";
-import { assembleReport, placeOf, plannedRows, type Report, type Row } from "./report.js";
+import { type Cell, keysOfRows, type Measure, measureRow } from "./measureRow.js";
+import { assembleReport, isMeasured, placeOf, plannedRows, type Report, type Row } from "./report.js";
 import { keepRows } from "./resume.js";
 import { checkOptions, checkStream, describeSweep, type SweepOptions } from "./sweepOptions.js";
+import { untilDecided } from "./untilDecided.js";
 import { cutWindows, type Window } from "./windows.js";
 
 export type { SweepEvent, SweepOptions } from "./sweepOptions.js";
 
 /**
- * Measures each layer asked for on windows of a text: sample s of length n starts at token s·n (see cutWindows).
+ * Measures each layer asked for on windows of a text (`windows` says where they lie).
  * Layer by layer: the first layer's rows come before the weights of later layers are read or generated.
  * A row that fails is recorded with its error and the rest goes on. Rows come in the same order, and are the same,
  * whatever `concurrency` and `resume` are.
  * @param measure where and how a row is measured; one that uses workers makes its layers there from their source
- * @throws TypeError, RangeError for wrong options, before any work; the signal's reason on abort. The rows measured
- *   until then were handed to `onProgress`: `assembleReport(provenance, rows, false)` makes a report of them, from
- *   which `resume` goes on.
+ * @throws TypeError, RangeError for wrong options, and for a text too short for its windows, before any work; the
+ *   signal's reason on abort. The rows measured until then were handed to `onProgress`:
+ *   `assembleReport(provenance, rows, false)` makes a report of them, from which `resume` goes on.
  * @example
- * const { rows, fits } = await sweep(model, { tokens: [5, 6, 7, 8], layers: [0], lengths: [2, 4], samples: 2 });
+ * const { rows, fits } = await sweep(model, { tokens: [5, 6, 7, 8], layers: [0], lengths: [2, 4], samples: 1 });
  */
 export async function sweep(model: Model, options: SweepOptions, measure: Measure = localLipschitz): Promise<Report> {
   const settings = checkOptions(model, options);
-  const { layers, lengths, samples, seed, rtol, bracket, bos } = settings;
-  const { signal, onProgress, resume, concurrency = 1 } = options;
+  const { layers, lengths, samples, seed, rtol, bracket, bos, words, windows: rule } = settings;
+  const { signal, onProgress, resume, gate, concurrency = 1 } = options;
   throwIfAborted(signal);
 
   const stream = checkStream(model, options);
-  const plan = { lengths, samples, bosToken: bos ? model.config.bosToken : undefined };
-  const windows = cutWindows(stream, plan);
-  const provenance = await describeSweep(model, options, settings, stream, plan);
+  const windows = cutWindows(stream, {
+    ...{ lengths, samples, rule, seed },
+    bosToken: bos ? model.config.bosToken : undefined,
+  });
+  const provenance = await describeSweep(model, options, settings, stream);
   const kept = resume === undefined ? new Map<string, Row>() : keepRows(resume, provenance, windows);
+  const before = gate?.growth ? rowsByPlace(gate.growth.baseline) : new Map<string, never>();
   const total = plannedRows(provenance);
   const rows: Row[] = [];
   const record = (row: Row, resumed: boolean) => {
     rows.push(row);
     onProgress?.({ type: "row", row, done: rows.length, total, resumed });
   };
+  const done = (): Report => {
+    const report = assembleReport(provenance, rows, true);
+    if (words) {
+      report.windows = windows.map(({ n, sample, start, tokens }) => {
+        return { n, sample, start, text: model.tokenizer!.decode(tokens) };
+      });
+    }
+    return gate ? { ...report, gate: judgeReport(report, gate) } : report;
+  };
   onProgress?.({ type: "start", provenance, total });
 
-  const parts = [null, ...(settings.heads ? Array.from({ length: model.config.heads }, (_, head) => head) : [])];
-  if (kept.size === total) {
-    const places = layers.flatMap((layer) => parts.flatMap((head) => windows.map((at) => ({ layer, head, ...at }))));
-    for (const place of places) record(kept.get(placeOf(place))!, true);
-    return assembleReport(provenance, rows, true);
+  const stands = (row: Row) => {
+    return !gate || !isMeasured(row) || decide(row, before.get(placeOf(row)), gate) !== "undecided";
+  };
+  const heads = [null, ...(settings.heads ? Array.from({ length: model.config.heads }, (_, head) => head) : [])];
+  if (kept.size === total && [...kept.values()].every(stands)) {
+    const parts = layers.flatMap((layer) => heads.map((head) => ({ layer, part: "attention" as const, head })));
+    for (const part of parts) for (const at of windows) record(kept.get(placeOf({ ...part, ...at }))!, true);
+    return done();
   }
 
-  const solver = { signal, seed, ...(rtol === null ? {} : { rtol }), ...(bracket === null ? {} : { bracket }) };
+  const asked = { ...(rtol === null ? {} : { rtol }), ...(bracket === null ? {} : { bracket }) };
+  const solver = { signal, seed, ...asked };
+  const keyOf = keysOfRows(asked);
   const rowOf = async (cell: Cell) => {
-    const old = kept.get(placeOf({ ...cell.source, ...cell.window }));
-    if (old) return { cell, row: old, resumed: true };
+    const place = placeOf({ ...cell.source, ...cell.window });
+    const old = kept.get(place);
+    if (old && stands(old)) return { cell, row: old, resumed: true };
     await turn();
     throwIfAborted(signal);
-    return { cell, row: await measureRow(measure, cell, solver), resumed: false };
+    let row = await measureRow(measure, cell, solver, keyOf);
+    if (gate) {
+      const again = (finer: { bracket: number; rtol?: number }) => {
+        return measureRow(measure, cell, { ...solver, ...finer }, async () => row.key);
+      };
+      row = await untilDecided(row, before.get(place), gate, again);
+    }
+    return { cell, row, resumed: false };
   };
   const inputs = windows.map(({ tokens }) => tokens);
   for await (const step of model.walk(inputs, { layers, signal })) {
-    const heads = new Set<Attention>();
+    const made = new Set<LinearizableLayer>();
     try {
-      for await (const { cell, row, resumed } of inOrder(cellsOf(step, parts, windows, heads), concurrency, rowOf)) {
+      const cells = cellsOf(step, heads, windows, made);
+      for await (const { cell, row, resumed } of inOrder(cells, concurrency, rowOf)) {
         record(row, resumed);
-        if (heads.has(cell.attention) && cell.window === windows.at(-1)) cell.attention.dispose();
+        if (made.has(cell.layer) && cell.window === windows.at(-1)) cell.layer.dispose();
       }
     } finally {
-      for (const head of heads) head.dispose();
+      for (const head of made) head.dispose();
     }
   }
-  return assembleReport(provenance, rows, true);
+  return done();
 }
 
 /** The cells of a layer, by head and then by window; each head is made when its first cell is taken. */
 function* cellsOf(
   { layer, attention, specFor, inputs }: WalkStep,
-  parts: readonly (number | null)[],
+  heads: readonly (number | null)[],
   windows: readonly Window[],
-  heads: Set<Attention>,
+  made: Set<LinearizableLayer>,
 ): Generator<Cell, void> {
-  for (const head of parts) {
-    const part = head === null ? attention : attention.head(head);
-    if (head !== null) heads.add(part);
+  for (const head of heads) {
+    const measured = head === null ? attention : attention.head(head);
+    if (head !== null) made.add(measured);
     for (const [at, window] of windows.entries()) {
-      yield { attention: part, source: { layer, head, spec: specFor(inputs[at].shape[0]) }, window, x: inputs[at] };
+      const source = { layer, part: "attention" as const, head, spec: specFor(inputs[at].shape[0]) };
+      yield { layer: measured, source, window, x: inputs[at] };
     }
   }
 }

@@ -5,13 +5,15 @@ import { version } from "../base/version.js";
 import type { RuntimeInfo } from "../measure/createRuntime.js";
 import type { Model } from "../models/model.js";
 import { sha256 } from "./digest.js";
+import type { Limits } from "./gate.js";
 import type { Provenance, Report, Row } from "./report.js";
-import { type WindowPlan, wrapNote } from "./windows.js";
+import { checkSettings, type Settings, settingNames } from "./settings.js";
 
 /** What a sweep measures, and how. */
 export interface SweepOptions {
   /** The text to cut windows from; this or `tokens`. */
   text?: string;
+  /** Token ids, to cut windows from. */
   tokens?: readonly number[];
   /** Default: all of the model's. */
   layers?: readonly number[];
@@ -21,6 +23,11 @@ export interface SweepOptions {
   lengths: readonly number[];
   /** Windows per length, at most 100 000; default 10. */
   samples?: number;
+  /**
+   * Where in the text the windows of a length lie: "spread" (default) evenly over all of it and "first" one after the
+   * other from its start, both without overlap; "random" where the seed puts them.
+   */
+  windows?: Settings["windows"];
   /** Default 0. */
   seed?: number;
   /** As for spectralNorm. */
@@ -29,6 +36,10 @@ export interface SweepOptions {
   bracket?: number;
   /** Put the model's beginning-of-sequence token in front of each window (it counts among the n). Default false. */
   bos?: boolean;
+  /** Keep the words of each window in the report. Default false. */
+  words?: boolean;
+  /** Limits to hold rows against: the sweep goes on with a row until it is decided, and the report has the verdict. */
+  gate?: Limits;
   /** The model's runtime, for the report. */
   runtime?: { readonly info: RuntimeInfo };
   /** Any text, for the report, which otherwise holds no date. */
@@ -54,56 +65,29 @@ export type SweepEvent =
     };
 
 const optionNames = [
-  ...["text", "tokens", "layers", "heads", "lengths", "samples", "seed", "rtol", "bracket", "bos"],
-  ...["runtime", "date", "resume", "concurrency", "onProgress", "signal"],
+  ...["text", "tokens", ...settingNames],
+  ...["gate", "runtime", "date", "resume", "concurrency", "onProgress", "signal"],
 ];
-/** Windows per length; the hidden states of all windows are in memory at once. */
-const mostSamples = 100_000;
 
-export function checkOptions(model: Model, options: SweepOptions): Provenance["options"] {
+/** @throws TypeError, RangeError */
+export function checkOptions(model: Model, options: SweepOptions): Settings {
   checkKeys("options", options, optionNames);
-  const { layers, heads = false, lengths, samples = 10, seed = 0, rtol, bracket, bos = false } = options;
-  for (const [label, value] of Object.entries({ heads, bos })) {
-    if (typeof value !== "boolean") throw wrongKind(label, "true or false", value);
-  }
   if (model.config.image) {
     throw new RangeError(
       `"model": a sweep measures windows of tokens, and this ${model.config.architecture} model reads images; ` +
         "use trace({ pixels }) and localLipschitz",
     );
   }
-  if (bos && model.config.bosToken === undefined) {
-    throw new RangeError('"bos": this model has no beginning-of-sequence token; leave bos out');
+  const { concurrency, gate } = options;
+  if (concurrency !== undefined) checkInteger("concurrency", concurrency, 1);
+  const { failAbove, growth } = gate ?? {};
+  if (failAbove !== undefined) checkNumber("gate.failAbove", failAbove, 0, Number.POSITIVE_INFINITY, true);
+  if (growth !== undefined) checkNumber("gate.growth.factor", growth.factor, 0);
+  const settings = checkSettings(options, model.config);
+  if (settings.words && !model.tokenizer) {
+    throw new RangeError('"words": this model has no tokenizer that turns tokens into words; leave words out');
   }
-  if (rtol !== undefined) checkNumber("rtol", rtol, 0, 1);
-  if (bracket !== undefined) checkNumber("bracket", bracket, 0);
-  if (options.concurrency !== undefined) checkInteger("concurrency", options.concurrency, 1);
-  return {
-    layers:
-      layers === undefined
-        ? Array.from({ length: model.layers }, (_, layer) => layer)
-        : checkList("layers", layers, 0, model.layers - 1).sort((a, b) => a - b),
-    heads,
-    lengths: checkList("lengths", lengths, 1, model.config.context),
-    samples: checkInteger("samples", samples, 1, mostSamples),
-    seed: checkInteger("seed", seed, 0),
-    rtol: rtol ?? null,
-    bracket: bracket ?? null,
-    bos,
-  };
-}
-
-/** A list of different integers of a range; not empty. */
-function checkList(label: string, value: unknown, min: number, max: number): number[] {
-  if (!Array.isArray(value)) throw wrongKind(label, "an array of integers", value);
-  if (value.length === 0) throw wrongValue(label, "at least one integer", value);
-  const seen = new Set<number>();
-  for (const [at, entry] of value.entries()) {
-    checkInteger(`${label}[${at}]`, entry, min, max);
-    if (seen.has(entry)) throw wrongValue(label, "every entry once", `${entry} twice`);
-    seen.add(entry);
-  }
-  return [...seen];
+  return settings;
 }
 
 /** The stream of tokens to cut windows from. */
@@ -125,9 +109,8 @@ export function checkStream(model: Model, { text, tokens }: SweepOptions): reado
 export async function describeSweep(
   model: Model,
   options: SweepOptions,
-  settings: Provenance["options"],
+  settings: Settings,
   stream: readonly number[],
-  plan: WindowPlan,
 ): Promise<Provenance> {
   return {
     howsmooth: version,
@@ -138,7 +121,6 @@ export async function describeSweep(
       kind: options.text === undefined ? "tokens" : "text",
       sha256: await sha256(options.text ?? JSON.stringify(stream)),
       tokens: stream.length,
-      wrapped: wrapNote(stream.length, plan),
     },
     options: settings,
   };

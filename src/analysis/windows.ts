@@ -1,4 +1,8 @@
 // The windows of a sweep: stretches of one stream of tokens.
+import { deriveSeed } from "../base/random.js";
+
+/** Where the windows of a length lie: evenly over the whole stream, one after the other from its start, or at random. */
+export type WindowRule = "spread" | "first" | "random";
 
 export interface Window {
   n: number;
@@ -14,30 +18,43 @@ export interface WindowPlan {
   samples: number;
   /** Put in front of each window. */
   bosToken?: number;
+  rule: WindowRule;
+  /** Of the starts of "random". */
+  seed: number;
 }
 
 /**
- * Sample s of length n starts at token s·n of the stream, modulo the stream's length, and goes on from the stream's
- * beginning where it meets its end. With `bosToken` that token comes first and the window is one text token shorter,
- * so that it still has n tokens.
+ * The windows of each length, none of which runs over the end of the stream. Sample s of S starts at token ⌊s·L/S⌋ of L
+ * for "spread" and at token s·n for "first", so that no two of a length overlap; "random" draws each start from the
+ * seed, the length and the sample, uniformly over all that fit. With `bosToken` that token comes first and the window
+ * is one text token shorter, so that it still has n tokens.
+ * @throws RangeError for a stream too short for a length
  */
-export function cutWindows(stream: readonly number[], { lengths, samples, bosToken }: WindowPlan): Window[] {
+export function cutWindows(stream: readonly number[], plan: WindowPlan): Window[] {
+  const { lengths, samples, bosToken } = plan;
   const prefix = bosToken === undefined ? [] : [bosToken];
+  for (const n of lengths) checkRoom(stream.length, n - prefix.length, n, plan);
   return lengths.flatMap((n) =>
     Array.from({ length: samples }, (_, sample) => {
-      const start = (sample * n) % stream.length;
-      const text = Array.from({ length: n - prefix.length }, (_, i) => stream[(start + i) % stream.length]);
-      return { n, sample, start, tokens: [...prefix, ...text] };
+      const start = startOf(stream.length, n, n - prefix.length, sample, plan);
+      return { n, sample, start, tokens: [...prefix, ...stream.slice(start, start + n - prefix.length)] };
     }),
   );
 }
 
-/** What a report says of windows that did not fit into the stream one after the other; null if all did. */
-export function wrapNote(streamLength: number, { lengths, samples, bosToken }: WindowPlan): string | null {
-  const span = samples * Math.max(...lengths) - (bosToken === undefined ? 0 : 1);
-  if (span <= streamLength) return null;
-  return (
-    `the text has ${streamLength} tokens, ${samples} windows of ${Math.max(...lengths)} tokens need ${span}: ` +
-    "starts are taken modulo the text's length, and a window that meets its end goes on from its beginning"
-  );
+function startOf(room: number, n: number, taken: number, sample: number, { samples, rule, seed }: WindowPlan): number {
+  if (rule === "first") return sample * n;
+  if (rule === "spread") return Math.floor((sample * room) / samples);
+  return deriveSeed(seed, "window", n, sample) % (room - taken + 1);
+}
+
+function checkRoom(room: number, taken: number, n: number, { samples, rule }: WindowPlan): void {
+  const needed = rule === "random" ? taken : rule === "first" ? (samples - 1) * n + taken : samples * taken;
+  if (needed <= room) return;
+  const windows = `${samples} ${samples === 1 ? "window" : "windows"} of ${n} tokens`;
+  const advice =
+    taken <= room && rule !== "random"
+      ? "take fewer samples, shorter windows, a longer text, or --windows random, whose windows may overlap"
+      : "take shorter windows or a longer text";
+  throw new RangeError(`the text has ${room} tokens, ${windows} need ${needed}: ${advice}`);
 }

@@ -12,6 +12,15 @@ export function formatBracket(lower: number, upper: number): string {
   return `[${roundOutward(lower, -1)}, ${roundOutward(upper, 1)}]`;
 }
 
+/** Two numbers, the first the larger, with as many digits as tell them apart, five at least. */
+export function apart(larger: number, smaller: number): [larger: string, smaller: string] {
+  for (let precision = digits; precision < 17; precision++) {
+    const texts = [larger, smaller].map((value) => (value === 0 ? "0" : value.toPrecision(precision)));
+    if (Number(texts[0]) > Number(texts[1])) return [texts[0], texts[1]];
+  }
+  return [String(larger), String(smaller)];
+}
+
 function roundOutward(value: number, direction: -1 | 1): string {
   const nearest = formatNumber(value);
   if (direction * (Number(nearest) - value) >= 0) return nearest;

@@ -5,7 +5,7 @@ import { chartStyle } from "./theme.js";
 /** A chart as SVG markup, with what it says in words. */
 export interface Chart {
   /** Unique among the charts of a report; for ids. */
-  name: "growth" | "layers" | "heads";
+  name: string;
   title: string;
   /** How to read it. Plain text. */
   caption: string;
@@ -31,7 +31,7 @@ export function renderChart(chart: Chart, { style = true } = {}): string {
 
 /** An svg element with its title and description. */
 export function drawing(
-  { name, title, description, width, height }: Omit<Chart, "caption" | "body" | "name"> & { name: string },
+  { name, title, description, width, height }: Omit<Chart, "caption" | "body">,
   body: string,
   style: boolean,
 ): string {

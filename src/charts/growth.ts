@@ -1,5 +1,14 @@
-// Sigma against the number of tokens: one panel per layer, on axes that all of them share.
-import { groupBy, groupByPart, isMeasured, type LayerFit, type MeasuredRow, type Report } from "../analysis/report.js";
+// Sigma against the number of tokens: one panel per layer or part, on axes that all of them share.
+import {
+  groupBy,
+  groupByPart,
+  isMeasured,
+  type LayerFit,
+  type MeasuredRow,
+  type Part,
+  partOf,
+  type Report,
+} from "../analysis/report.js";
 import { formatShort } from "../base/numbers.js";
 import { type Chart, chartWidth, group } from "./chart.js";
 import { legend, radiusBins } from "./legend.js";
@@ -16,12 +25,12 @@ const footHeight = 44;
 export function growthChart(report: Report): Chart | null {
   const rows = report.rows.filter(isMeasured).filter(({ head }) => head === null);
   if (rows.length === 0) return null;
-  const layers = groupByPart(rows);
-  const fits = new Map(report.fits.filter(({ head }) => head === null).map((fit) => [fit.layer, fit]));
+  const parts = groupByPart(rows);
+  const fits = new Map(report.fits.filter(({ head }) => head === null).map((fit) => [partOf(fit), fit]));
   const bins = radiusBins(rows);
   const onAxis = rows.filter(({ sigma }) => sigma > 0);
 
-  const { columns, height } = grid(layers.length);
+  const { columns, height } = grid(parts.length);
   const gap = columns > 4 ? 14 : 22;
   const full = chartWidth - left - right;
   const width = Math.min(640, (full - gap * (columns - 1)) / columns);
@@ -36,9 +45,9 @@ export function growthChart(report: Report): Chart | null {
   const rowHeight = headHeight + height;
   const dodge = dodgeOf(
     [...new Set(lengths)].sort((a, b) => a - b).map(x),
-    layers.map(({ rows }) => rows),
+    parts.map(({ rows }) => rows),
   );
-  const panels = layers.map(({ layer, rows }, at) => {
+  const panels = parts.map(({ rows, ...part }, at) => {
     const column = at % columns;
     const line = Math.floor(at / columns);
     return group(
@@ -46,12 +55,12 @@ export function growthChart(report: Report): Chart | null {
       above.height + line * rowHeight + headHeight,
       panel({
         axes,
-        layer,
+        title: nameOf(part),
         rows,
-        fit: fits.get(layer),
+        fit: fits.get(partOf(part)),
         bins,
         dodge,
-        labelX: at + columns >= layers.length,
+        labelX: at + columns >= parts.length,
         labelY: column === 0,
         narrow,
       }),
@@ -65,13 +74,13 @@ export function growthChart(report: Report): Chart | null {
       "and is hidden where the bracket is narrower than the point. Windows of the same length stand side by side. " +
       "Both axes are logarithmic and shared by all panels." +
       (fits.size > 0 ? " With each power law stands the 95 % interval of its exponent." : ""),
-    description: layers
+    description: parts
       .slice(0, 16)
-      .map(({ layer, rows }) => inWords(layer, rows, fits.get(layer)))
-      .concat(layers.length > 16 ? [`And ${layers.length - 16} more layers.`] : [])
+      .map(({ rows, ...part }) => inWords(nameOf(part), rows, fits.get(partOf(part))))
+      .concat(parts.length > 16 ? [`And ${parts.length - 16} more.`] : [])
       .join(" "),
     width: chartWidth,
-    height: above.height + Math.ceil(layers.length / columns) * rowHeight + footHeight,
+    height: above.height + Math.ceil(parts.length / columns) * rowHeight + footHeight,
     body: above.body + panels.join(""),
   };
 }
@@ -98,8 +107,14 @@ function grid(panels: number): { columns: number; height: number } {
   return { columns: 6, height: 120 };
 }
 
-function inWords(layer: number, rows: MeasuredRow[], fit: LayerFit | undefined): string {
+/** As in "Layer 3" or "Layer 3, block". */
+function nameOf(part: Part): string {
+  const words = partOf(part);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function inWords(name: string, rows: MeasuredRow[], fit: LayerFit | undefined): string {
   const sigmas = rows.map(({ sigma }) => sigma).sort((a, b) => a - b);
   const range = `σ from ${formatShort(sigmas[0])} to ${formatShort(sigmas[sigmas.length - 1])}`;
-  return `Layer ${layer}: ${range}${fit ? `, growing like n to the power ${fit.exponent.toFixed(2)}` : ""}.`;
+  return `${name}: ${range}${fit ? `, growing like n to the power ${fit.exponent.toFixed(2)}` : ""}.`;
 }

@@ -2,7 +2,7 @@
 import type { Report } from "../analysis/report.js";
 import type { Chart } from "./chart.js";
 import { growthChart } from "./growth.js";
-import { headsChart, layersChart } from "./summaries.js";
+import { headsChart, layersCharts } from "./summaries.js";
 
 /**
  * Those that its rows allow: growth with n, layers × lengths, and layers × heads where heads were measured.
@@ -10,5 +10,5 @@ import { headsChart, layersChart } from "./summaries.js";
  * const titles = charts(report).map(({ title }) => title);
  */
 export function charts(report: Report): Chart[] {
-  return [growthChart(report), layersChart(report), headsChart(report)].filter((chart) => chart !== null);
+  return [growthChart(report), ...layersCharts(report), headsChart(report)].filter((chart) => chart !== null);
 }

@@ -1,7 +1,7 @@
 // One panel of the growth chart: a layer's points with their brackets, and its power law with the 95 % band.
 import type { ScaleLogarithmic } from "d3-scale";
 import { area, line } from "d3-shape";
-import { groupBy, type LayerFit, type MeasuredRow } from "../analysis/report.js";
+import { groupBy, type LayerFit, type MeasuredRow, partOf } from "../analysis/report.js";
 import { formatBracket, formatFixed, formatNumber, formatShort, formatTick } from "../base/numbers.js";
 import { richText, text } from "./chart.js";
 import type { RadiusBins } from "./legend.js";
@@ -18,7 +18,7 @@ export interface Axes {
 
 export interface Panel {
   axes: Axes;
-  layer: number;
+  title: string;
   rows: MeasuredRow[];
   fit: LayerFit | undefined;
   bins: RadiusBins;
@@ -30,13 +30,13 @@ export interface Panel {
 }
 
 /** In coordinates whose origin is the upper left corner of the plotting area. */
-export function panel({ axes, layer, rows, fit, bins, dodge, labelX, labelY, narrow }: Panel): string {
+export function panel({ axes, title, rows, fit, bins, dodge, labelX, labelY, narrow }: Panel): string {
   const { height } = axes;
   const sideBySide = groupBy(rows, ({ n }) => n).flatMap((rows) =>
     rows.map((row, at) => mark(axes, row, (at - (rows.length - 1) / 2) * dodge, bins)),
   );
   return [
-    text(0, narrow || !fit ? -10 : -24, `Layer ${layer}`, "name"),
+    text(0, narrow || !fit ? -10 : -24, title, "name"),
     fit ? fitInWords(fit, narrow, axes.width) : "",
     frame(axes),
     fit ? fitWithBand(axes, rows, fit) : "",
@@ -146,7 +146,8 @@ function mark({ x, y, height }: Axes, row: MeasuredRow, aside: number, bins: Rad
   );
 }
 
-function tipOf({ layer, n, sample, sigma, lower, upper, radius, status }: MeasuredRow): string {
+function tipOf(row: MeasuredRow): string {
+  const { n, sample, sigma, lower, upper, radius, status } = row;
   const measured = `σ ${formatNumber(sigma)} ${formatBracket(lower, upper)}, ${status}`;
-  return `layer ${layer}, n ${n}, window ${sample}: ${measured}${radius === null ? "" : `, token radius ${formatNumber(radius)}`}`;
+  return `${partOf(row)}, n ${n}, window ${sample}: ${measured}${radius === null ? "" : `, token radius ${formatNumber(radius)}`}`;
 }

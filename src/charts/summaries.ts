@@ -4,10 +4,14 @@ import { groupBy, groupByPart, isMeasured, type MeasuredRow, type Report } from 
 import { type Chart, chartWidth } from "./chart.js";
 import { heatMap } from "./heatMap.js";
 
-/** The median of sigma over the windows of each length, layer by layer; null where no whole layer was measured. */
-export function layersChart(report: Report): Chart | null {
-  const rows = report.rows.filter(isMeasured).filter(({ head }) => head === null);
-  if (rows.length === 0) return null;
+/** The median of sigma over the windows of each length, layer by layer; one chart for each part of a layer. */
+export function layersCharts(report: Report): Chart[] {
+  const rows = report.rows.filter(isMeasured).filter(({ part, head }) => part !== "model" && head === null);
+  const parts = groupBy(rows, ({ part }) => part);
+  return parts.flatMap((rows) => layersChart(rows, parts.length > 1 ? `, ${rows[0].part}` : "") ?? []);
+}
+
+function layersChart(rows: readonly MeasuredRow[], ofPart: string): Chart | null {
   const lengths = [...new Set(rows.map(({ n }) => n))].sort((a, b) => a - b);
   const parts = groupByPart(rows);
   if (isSparse(parts.length * lengths.length, rows)) return null;
@@ -20,11 +24,11 @@ export function layersChart(report: Report): Chart | null {
     columns: lengths.map(String),
     rowTitle: "layer",
     columnTitle: "tokens n",
-    tip: (layer, n) => `layer ${layer}, n ${n}, median σ`,
+    tip: (layer, n) => `layer ${layer}${ofPart}, n ${n}, median σ`,
   });
   return {
-    name: "layers",
-    title: "Layers and lengths",
+    name: ofPart === "" ? "layers" : `layers-${rows[0].part}`,
+    title: `Layers and lengths${ofPart}`,
     caption: "The median of σ over the windows of each length.",
     description: `A table of ${layers.length} layers by ${lengths.length} lengths.`,
     width: chartWidth,
@@ -35,7 +39,7 @@ export function layersChart(report: Report): Chart | null {
 
 /** The median of sigma at the longest length, head by head; null where no head was measured. */
 export function headsChart(report: Report): Chart | null {
-  const measured = report.rows.filter(isMeasured);
+  const measured = report.rows.filter(isMeasured).filter(({ part }) => part === "attention");
   const ofHeads = measured.filter(({ head }) => head !== null);
   if (ofHeads.length === 0) return null;
   const n = ofHeads.reduce((longest, row) => Math.max(longest, row.n), 0);

@@ -15,13 +15,13 @@ import { defaultText } from "../analysis/samples/essay.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../analysis/sweep.js";
 import type { Pool } from "../analysis/workers/pool.js";
 import type { Runtime } from "../measure/createRuntime.js";
-import type { Model, ModelConfig } from "../models/model.js";
+import type { Model } from "../models/model.js";
 import { toCSV } from "../report/csv.js";
 import { toHTML } from "../report/html.js";
 import { toJSON } from "../report/json.js";
 import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
-import { type AnalyzeSettings, readSettings } from "./analyzeSettings.js";
+import { type AnalyzeSettings, forModel, readSettings } from "./analyzeSettings.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";
 import type { CommandLine } from "./flags.js";
@@ -33,13 +33,13 @@ import { createProgress, type Progress } from "./progress.js";
 import { UsageError } from "./usage.js";
 
 const reportFiles = ["report.csv", "report.html", "report.json", "report.svg"];
-const defaultLengths = [2, 4, 8, 16, 32, 64];
 
 export async function analyze(line: CommandLine, io: IO, engine: Engine): Promise<number> {
   const settings = readSettings(line);
   const input = await readInput(settings);
   const { out, baseline } = settings;
   const limits = limitsOf(settings, baseline === undefined ? undefined : await readReport(baseline, "--baseline"));
+  const gate = limits.failAbove === undefined && !limits.growth ? undefined : limits;
   if (out !== undefined) await checkWritable(out, reportFiles);
   const resume = settings.resume ? await readUnfinished(out!, io) : undefined;
 
@@ -48,10 +48,10 @@ export async function analyze(line: CommandLine, io: IO, engine: Engine): Promis
   try {
     const model = await openModel(settings, runtime, progress, io, engine);
     try {
-      const options = { ...input, ...sweepSettings(settings, model.config), runtime, resume, signal: io.signal };
+      const options = { ...input, ...forModel(settings.asked, model.config), gate, runtime, resume, signal: io.signal };
       const report = await measure(model, options, settings, progress, io, engine);
       await deliver(report, settings, io);
-      return judge(report, limits, io);
+      return judge(report, limits, baseline, io);
     } finally {
       model.dispose();
     }
@@ -74,41 +74,6 @@ async function readInput({ text, tokens }: AnalyzeSettings): Promise<{ text: str
   return { text: text === undefined ? defaultText : await readText(text) };
 }
 
-/** The settings, held against what this model has. */
-function sweepSettings(
-  { layers, heads, lengths, samples, seed, rtol, bracket, bos }: AnalyzeSettings,
-  config: ModelConfig,
-): Omit<SweepOptions, "text" | "tokens"> {
-  if (config.image) {
-    throw new UsageError(
-      `this ${config.architecture} model reads images, not text or tokens; ` +
-        "measure it in a program, by trace({ pixels }, { layers }) and localLipschitz",
-      "analyze",
-    );
-  }
-  const layer = layers?.find((layer) => layer >= config.layers);
-  if (layer !== undefined) {
-    throw new UsageError(`--layers: this model has layers 0 to ${config.layers - 1}, got ${layer}`, "analyze");
-  }
-  const length = lengths?.find((length) => length > config.context);
-  if (length !== undefined) {
-    throw new UsageError(`--lengths: this model takes at most ${config.context} tokens, got ${length}`, "analyze");
-  }
-  if (bos && config.bosToken === undefined) {
-    throw new UsageError("--bos: this model has no beginning-of-sequence token; leave the flag out", "analyze");
-  }
-  return {
-    layers,
-    heads,
-    lengths: lengths ?? defaultLengths.filter((n) => n <= config.context),
-    samples,
-    seed,
-    rtol,
-    bracket,
-    bos,
-  };
-}
-
 /** Sweeps; whatever stops it halfway, the rows so far are delivered as a report marked incomplete. */
 async function measure(
   model: Model,
@@ -120,6 +85,7 @@ async function measure(
 ): Promise<Report> {
   const rows: Row[] = [];
   let provenance: Provenance | undefined;
+  const shown = { heads: options.heads };
   let tokensLeft = 0;
   let tokensDone = 0;
 
@@ -128,14 +94,14 @@ async function measure(
       ({ provenance } = event);
       tokensLeft = plannedTokens(provenance) - keptTokens(options.resume);
       progress.clear();
-      if (!settings.json) io.stdout.write(`${formatHeader(settings.heads)}\n`);
+      if (!settings.json) io.stdout.write(`${formatHeader(shown)}\n`);
       progress.show(0, `layer ${provenance.options.layers[0]}`);
       return;
     }
     const { row, done, total, resumed } = event;
     rows.push(row);
     progress.clear();
-    if (!settings.json) io.stdout.write(`${formatRow(row, settings.heads)}\n`);
+    if (!settings.json) io.stdout.write(`${formatRow(row, shown)}\n`);
     if (!resumed) tokensDone += row.n;
     if (done < total) progress.show(tokensDone / tokensLeft, `row ${done} of ${total}, layer ${row.layer}`);
   };

@@ -1,5 +1,8 @@
 // What `howsmooth analyze` was asked for, from its command line.
-import { analyze, randomModels } from "./commands.js";
+import type { Setting } from "../analysis/settingKinds.js";
+import { type SettingName, type Settings, settingNames, settings } from "../analysis/settings.js";
+import type { ModelConfig } from "../models/model.js";
+import { analyze, defaultLengths, randomModels } from "./commands.js";
 import type { CommandLine } from "./flags.js";
 import { suggestion, UsageError } from "./usage.js";
 
@@ -7,14 +10,10 @@ export interface AnalyzeSettings {
   source: string;
   text?: string;
   tokens?: string;
-  layers?: number[];
-  heads: boolean;
-  lengths?: number[];
-  samples: number;
+  /** Of the measurement, as far as they were given. */
+  asked: Asked;
+  /** Of the solver's starts and of a random model's weights. */
   seed: number;
-  rtol?: number;
-  bracket?: number;
-  bos: boolean;
   device?: "auto" | "wasm" | "webgpu";
   dtype?: "f32" | "f64";
   threads: number | "auto";
@@ -26,6 +25,8 @@ export interface AnalyzeSettings {
   baseline?: string;
   failGrowth?: number;
 }
+
+export type Asked = { [K in SettingName]?: NonNullable<Settings[K]> };
 
 /** @throws UsageError */
 export function readSettings(line: CommandLine): AnalyzeSettings {
@@ -39,8 +40,7 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
     fail(`unknown random model ${source}${suggestion(source, randomModels) || `; known: ${randomModels.join(", ")}`}`);
   }
   if (line.has("text") && line.has("tokens")) fail("give either --text or --tokens, not both");
-  const lengths = line.integers("lengths");
-  if (lengths?.includes(0)) fail("--lengths: expected lengths of at least 1, got 0");
+  const asked = readMeasurement(line, fail);
   for (const flag of ["text", "tokens", "out", "baseline"]) {
     if (line.text(flag) === "") fail(`--${flag}: expected a path, got an empty one`);
   }
@@ -50,24 +50,12 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
     fail("--baseline FILE and --fail-growth X belong together; give both, as in --baseline old.json --fail-growth 1.2");
   }
 
-  const isPositive = (value: number) => value > 0;
   return {
     source,
     text: line.text("text"),
     tokens: line.text("tokens"),
-    layers: line.integers("layers"),
-    heads: line.has("heads"),
-    lengths,
-    samples:
-      line.number(
-        "samples",
-        "an integer from 1 to 100000",
-        (value) => Number.isInteger(value) && value >= 1 && value <= 1e5,
-      ) ?? 10,
-    seed: line.number("seed", "an integer from 0", (value) => Number.isSafeInteger(value) && value >= 0) ?? 0,
-    rtol: line.number("rtol", "a number above 0 and below 1", (value) => value > 0 && value < 1),
-    bracket: line.number("bracket", "a number above 0", isPositive),
-    bos: line.has("bos"),
+    asked,
+    seed: asked.seed ?? 0,
     device: line.oneOf("device", "auto", "wasm", "webgpu"),
     dtype: line.oneOf("dtype", "f32", "f64"),
     threads:
@@ -81,6 +69,51 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
     json: line.has("json"),
     failAbove: line.number("fail-above", "a number of at least 0", (value) => value >= 0),
     baseline: line.text("baseline"),
-    failGrowth: line.number("fail-growth", "a number above 0", isPositive),
+    failGrowth: line.number("fail-growth", "a number above 0", (value) => value > 0),
   };
+}
+
+/** The settings of a measurement that were given, by their own description. */
+function readMeasurement(line: CommandLine, fail: (message: string) => never): Asked {
+  const given = settingNames.filter((name) => line.has(name));
+  const entries = given.map((name) => {
+    const { expected, fromText } = settings[name] as Setting<unknown>;
+    const text = line.text(name) ?? "";
+    return [name, fromText(text) ?? fail(`--${name}: expected ${expected}, got ${JSON.stringify(text)}`)];
+  });
+  const asked = Object.fromEntries(entries) as Asked;
+  if (asked.lengths?.includes(0)) fail("--lengths: expected lengths of at least 1, got 0");
+  return asked;
+}
+
+/**
+ * The settings, held against what this model has.
+ * @throws UsageError
+ */
+export function forModel(asked: Asked, config: ModelConfig): Asked & { lengths: number[] } {
+  const fail = (message: string): never => {
+    throw new UsageError(message, analyze.name);
+  };
+  if (config.image) {
+    fail(
+      `this ${config.architecture} model reads images, not text or tokens; ` +
+        "measure it in a program, by trace({ pixels }, { layers }) and localLipschitz",
+    );
+  }
+  for (const [name, value] of Object.entries(asked)) {
+    const setting = settings[name as SettingName] as Setting<unknown>;
+    const problem = outside(setting, value, config);
+    if (problem) fail(`--${name}: ${problem}`);
+    const objection = setting.objection?.(value, config);
+    if (objection) fail(`--${name}: ${objection}; leave the flag out`);
+  }
+  return { ...asked, lengths: asked.lengths ?? defaultLengths.filter((n) => n <= config.context) };
+}
+
+/** What is wrong with integers that this model does not have; undefined where nothing is. */
+export function outside(setting: Setting<unknown>, value: unknown, config: ModelConfig): string | undefined {
+  if (!setting.limits) return undefined;
+  const { min, max, words } = setting.limits(config);
+  const found = (value as number[]).find((integer) => integer < min || integer > max);
+  return found === undefined ? undefined : `${words}, got ${found}`;
 }

@@ -1,5 +1,7 @@
 // The commands and their flags: one description, from which the parser and the help are made.
 
+import { type SettingName, settings } from "../analysis/settings.js";
+
 export interface Flag {
   /** Name of the value in the help; a flag without one is a switch. */
   value?: string;
@@ -16,9 +18,24 @@ export interface Command {
   notes: string[];
 }
 
+/** Of `analyze`, as far as the model's context goes. */
+export const defaultLengths = [2, 4, 8, 16, 32, 64];
+
 const device: Record<string, Flag> = {
   device: { value: "auto|wasm|webgpu", help: "where to compute (default auto)" },
   dtype: { value: "f32|f64", help: "arithmetic (default f32)" },
+};
+
+/** The settings of a measurement, as flags. */
+const ofMeasurement: Record<SettingName, Flag> = {
+  ...(Object.fromEntries(Object.entries(settings).map(([name, { flag }]) => [name, flag])) as Record<
+    SettingName,
+    Flag
+  >),
+  lengths: {
+    ...settings.lengths.flag,
+    help: `${settings.lengths.flag.help} (default ${defaultLengths}, as far as the model's context goes)`,
+  },
 };
 
 /** With generated weights. */
@@ -33,22 +50,15 @@ export const analyze: Command = {
   flags: {
     text: { value: "FILE", help: "UTF-8 text to measure on (default: a text of ours)" },
     tokens: { value: "FILE.json", help: "the same as a JSON array of token ids" },
-    layers: { value: "LIST", help: "layers, counted from 0 (default: all)" },
-    heads: { help: "measure each head alone, too" },
-    lengths: { value: "LIST", help: "tokens per window (default 2,4,8,16,32,64, as far as the model's context goes)" },
-    samples: { value: "N", help: "windows per length; window s of length n starts at token s·n (default 10)" },
-    bos: { help: "begin each window with the model's beginning-of-sequence token, BERT's [CLS]" },
-    rtol: { value: "X", help: "relative accuracy of sigma (default 1e-4 in f32, 1e-8 in f64)" },
-    bracket: { value: "X", help: "go on until upper/lower - 1 is at most X" },
+    ...ofMeasurement,
     ...device,
     threads: { value: "N|auto", help: "measure in N workers at once; auto: one per core (default 1, without workers)" },
-    seed: { value: "N", help: "of the solver's starts and of a random model's weights (default 0)" },
     out: { value: "DIR", help: "write report.json, .csv, .svg and .html there" },
     resume: { help: "go on from the incomplete report in --out DIR" },
     json: { help: "print report.json on stdout instead of the table" },
-    "fail-above": { value: "X", help: "exit with 3 if the upper bound of any row is above X" },
+    "fail-above": { value: "X", help: "exit with 3 unless the upper bound of every row is at most X" },
     baseline: { value: "FILE", help: "an earlier report.json (or its folder) to judge growth against" },
-    "fail-growth": { value: "X", help: "exit with 3 if an upper bound is more than X times that of --baseline" },
+    "fail-growth": { value: "X", help: "exit with 3 unless no row has grown more than X times since --baseline" },
     ...help,
   },
   notes: [
@@ -66,6 +76,9 @@ export const analyze: Command = {
       "  HOWSMOOTH_CACHE        the folder that keeps what was fetched (default ~/.cache/howsmooth)",
     ].join("\n"),
     "LIST is comma-separated integers and ranges from:to or from:to:step, both ends included: 8,32,64 or 2:100:2.",
+    "The gate passes a row if its upper bound is at most the limit: that of --fail-above, or --fail-growth times the\n" +
+      "lower bound of the same row in --baseline. It goes on with a row until that is decided, at most to the solver's\n" +
+      "step limit; undecided fails. A row of the same input, weights and settings as the baseline's passes as unchanged.",
     "Exit codes: 0 done, 1 failed (or a row did), 2 wrong usage, 3 beyond --fail-above or --fail-growth, 130 interrupted.\n" +
       "With --out an interrupted run leaves a report of the rows so far, marked as incomplete; --resume goes on from it.",
   ],

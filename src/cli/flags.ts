@@ -1,5 +1,6 @@
 // From a command line to flags and operands, and from a flag's text to its value.
 import { parseArgs } from "node:util";
+import { parseIntegers, parseNumber } from "../base/numerals.js";
 import type { Command } from "./commands.js";
 import { suggestion, UsageError } from "./usage.js";
 
@@ -53,8 +54,8 @@ export function parseCommandLine(args: string[], command: Command): CommandLine 
     number(flag, expected, isRight) {
       const text = given.get(flag);
       if (text === undefined) return undefined;
-      const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
-      return Number.isFinite(value) && isRight(value) ? value : wrong(flag, expected);
+      const value = parseNumber(text);
+      return value !== null && isRight(value) ? value : wrong(flag, expected);
     },
     oneOf(flag, ...choices) {
       const text = given.get(flag);
@@ -70,19 +71,4 @@ export function parseCommandLine(args: string[], command: Command): CommandLine 
       );
     },
   };
-}
-
-/** `8,32,64`, `2:100:2` or both; both ends of a range are included. Null where it is none of that. */
-export function parseIntegers(text: string): number[] | null {
-  const integers: number[] = [];
-  for (const part of text.split(",")) {
-    const match = /^\s*(\d{1,9})(?::(\d{1,9}))?(?::(\d{1,9}))?\s*$/.exec(part);
-    if (!match) return null;
-    const from = Number(match[1]);
-    const to = Number(match[2] ?? from);
-    const step = Number(match[3] ?? 1);
-    if (to < from || step < 1 || (to - from) / step >= 1e5) return null;
-    for (let value = from; value <= to; value += step) integers.push(value);
-  }
-  return new Set(integers).size === integers.length ? integers : null;
 }

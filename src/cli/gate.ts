@@ -1,23 +1,16 @@
 // The gate of `howsmooth analyze`: what breaks a limit, said in one line each, and the exit code.
-import { rowsAbove, rowsGrown } from "../analysis/gate.js";
+import { judgeReport, type Limits, ratioOf, rowsGrown } from "../analysis/gate.js";
 import { isMeasured, placeOf, type Report } from "../analysis/report.js";
-import { formatNumber } from "../base/numbers.js";
+import { apart, formatNumber } from "../base/numbers.js";
 import type { AnalyzeSettings } from "./analyzeSettings.js";
 import { exitCode, type IO } from "./io.js";
 
-/** What the rows are held against, with the baseline that was read. */
-export interface Limits {
-  failAbove?: number;
-  growth?: { path: string; baseline: Report; factor: number };
-}
-
-export function limitsOf({ failAbove, baseline: path, failGrowth }: AnalyzeSettings, baseline?: Report): Limits {
-  const growth = baseline && { path: path!, baseline, factor: failGrowth! };
-  return { failAbove, growth };
+export function limitsOf({ failAbove, failGrowth }: AnalyzeSettings, baseline?: Report): Limits {
+  return { failAbove, growth: baseline && { baseline, factor: failGrowth! } };
 }
 
 /** Failed rows give 1, rows beyond a limit 3, which goes first. */
-export function judge(report: Report, limits: Limits, io: IO): number {
+export function judge(report: Report, limits: Limits, baseline: string | undefined, io: IO): number {
   const say = (line: string) => io.stderr.write(`howsmooth: ${line}\n`);
   const { rows } = report;
   const failed = rows.filter((row) => !isMeasured(row));
@@ -27,27 +20,35 @@ export function judge(report: Report, limits: Limits, io: IO): number {
   const codes = [
     failed.length > 0 ? exitCode.failed : exitCode.ok,
     judgeHeight(report, limits, say),
-    judgeGrowth(report, limits, say),
+    judgeGrowth(report, limits, baseline, say),
   ];
   return Math.max(...codes);
 }
 
 function judgeHeight(report: Report, { failAbove }: Limits, say: (line: string) => void): number {
   if (failAbove === undefined) return exitCode.ok;
-  const [worst, ...others] = rowsAbove(report, failAbove);
+  const { breaches, judged } = judgeReport(report, { failAbove });
+  const [worst] = breaches;
   if (!worst) return exitCode.ok;
   const excess = worst.upper - failAbove;
-  const percent = failAbove > 0 ? ` (${((100 * excess) / failAbove).toFixed(1)} %)` : "";
+  const percent = failAbove > 0 ? ` (${((100 * excess) / failAbove).toPrecision(2)} %)` : "";
+  const [upper] = apart(worst.upper, failAbove);
   say(
-    `--fail-above ${failAbove}: ${1 + others.length} of ${report.rows.length} rows are above, the most at ` +
-      `${placeOf(worst)}: upper bound ${formatNumber(worst.upper)}, ${formatNumber(excess)}${percent} too much`,
+    `--fail-above ${failAbove}: ${breaches.length} of ${judged} rows ${verb(breaches, "are above", "are not certainly within")}, ` +
+      `the most at ${placeOf(worst)}: upper bound ${upper}, ${formatNumber(excess)}${percent} too much` +
+      (worst.decision === "undecided" ? `; its lower bound ${apart(failAbove, worst.lower)[1]} is within` : ""),
   );
   return exitCode.gate;
 }
 
-function judgeGrowth(report: Report, { growth }: Limits, say: (line: string) => void): number {
+function judgeGrowth(
+  report: Report,
+  { growth }: Limits,
+  path: string | undefined,
+  say: (line: string) => void,
+): number {
   if (!growth) return exitCode.ok;
-  const { path, baseline, factor } = growth;
+  const { baseline, factor } = growth;
   const { grown, judged, unmatched, missing } = rowsGrown(report, baseline, factor);
   if (judged === 0) {
     say(`--baseline ${path}: none of its rows was measured now, so nothing can be judged; measure it as this run does`);
@@ -62,15 +63,23 @@ function judgeGrowth(report: Report, { growth }: Limits, say: (line: string) => 
   if (missing.length > 0) {
     say(`--baseline ${path}: ${missing.length} of its rows were not measured now, the first at ${placeOf(missing[0])}`);
   }
-  if (grown.length === 0) return exitCode.ok;
-  const [{ row, baseline: before, ratio }] = grown;
+  const [worst] = grown;
+  if (!worst) return exitCode.ok;
+  const { row, baseline: before } = worst;
+  const [upper, allowed] = apart(row.upper, factor * before.lower);
+  const times = ratioOf(row.upper, before.lower);
+  const ratio = Number.isFinite(times) ? `${apart(times, factor)[0]} times` : "against";
   say(
-    `--fail-growth ${factor}: ${grown.length} of ${judged} rows grew by more, the most at ${placeOf(row)}: upper bound ` +
-      `${formatNumber(row.upper)}, ${ratioInWords(ratio)} the baseline's ${formatNumber(before.upper)}`,
+    `--fail-growth ${factor}: ${grown.length} of ${judged} rows ${verb(grown, "grew by more", "may have grown by more")}, ` +
+      `the most at ${placeOf(row)}: upper bound ${upper}, ${ratio} the baseline's lower bound ` +
+      `${formatNumber(before.lower)}; at most ${allowed} passes`,
   );
   return exitCode.gate;
 }
 
-function ratioInWords(ratio: number): string {
-  return Number.isFinite(ratio) ? `${ratio.toFixed(2)} times` : "against";
+/** What is known of these rows: `certain` where all are decided; as in "may have grown by more (3 of them undecided)". */
+function verb(rows: readonly { decision: string }[], certain: string, maybe: string): string {
+  const undecided = rows.filter(({ decision }) => decision === "undecided").length;
+  if (undecided === 0) return certain;
+  return `${maybe} (${undecided === rows.length ? "" : `${undecided} of them `}undecided)`;
 }

@@ -1,7 +1,9 @@
 // What the commands that set theory beside measurement ask for: a model, a text, layers and lengths.
 
 import { defaultText } from "../analysis/samples/essay.js";
+import { settings } from "../analysis/settings.js";
 import type { Model, ModelConfig } from "../models/model.js";
+import { outside } from "./analyzeSettings.js";
 import { randomModels } from "./commands.js";
 import type { CommandLine } from "./flags.js";
 import { readText, readTokens } from "./input.js";
@@ -55,13 +57,9 @@ export function fitToModel(
   defaults: { layers: number[]; lengths: number[] },
   command: string,
 ): { layers: number[]; lengths: number[] } {
-  const layer = layers?.find((layer) => layer >= config.layers);
-  if (layer !== undefined) {
-    throw new UsageError(`--layers: this model has layers 0 to ${config.layers - 1}, got ${layer}`, command);
-  }
-  const length = lengths?.find((length) => length > config.context);
-  if (length !== undefined) {
-    throw new UsageError(`--lengths: this model takes at most ${config.context} tokens, got ${length}`, command);
+  for (const [name, value] of [["layers", layers] as const, ["lengths", lengths] as const]) {
+    const problem = value && outside(settings[name], value, config);
+    if (problem) throw new UsageError(`--${name}: ${problem}`, command);
   }
   return {
     layers: layers ?? defaults.layers.filter((layer) => layer < config.layers),

@@ -27,7 +27,7 @@ export async function castinText(
   model: Model,
   { tokens, layers, lengths, samples, text, seed = 0, quick = false, signal, onProgress }: CastinTextSettings,
 ): Promise<Figure> {
-  const windows = cutWindows(tokens, { lengths, samples });
+  const windows = cutWindows(tokens, { lengths, samples, rule: "spread", seed });
   const rows: Row[] = [];
   for await (const { layer, attention, inputs } of model.walk(
     windows.map((window) => window.tokens),

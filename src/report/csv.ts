@@ -16,6 +16,8 @@ const columns = [
   "applications",
   "radius",
   "seed",
+  "part",
+  "key",
   "error",
 ] as const satisfies readonly (keyof Row)[];
 

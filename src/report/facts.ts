@@ -1,5 +1,6 @@
 // What a report says about itself in words: what was measured, on what, by what, and how to read it.
 import { isMeasured, type MeasuredRow, type Provenance, plannedRows, type Report } from "../analysis/report.js";
+import type { WindowRule } from "../analysis/windows.js";
 import { formatBracket, formatNumber } from "../base/numbers.js";
 
 /** The name of a model for a heading: the last part of a path, or all of any other source. */
@@ -8,6 +9,12 @@ export function modelName({ model }: Provenance): string {
   return parts.at(-1) ?? model.source;
 }
 
+const places: Record<WindowRule, string> = {
+  spread: "spread over",
+  first: "one after the other from the start of",
+  random: "at random in",
+};
+
 /** One line: how much was measured. */
 export function extentOf(report: Report): string {
   const { options, input } = report.provenance;
@@ -15,8 +22,8 @@ export function extentOf(report: Report): string {
   const heads = options.heads ? ", each head apart" : "";
   const lengths = `n = ${formatIntegers(options.lengths)}`;
   const windows = `${options.samples} ${options.samples === 1 ? "window" : "windows"} each`;
-  const stream = `of a ${input.kind === "text" ? "text" : "list"} of ${input.tokens} tokens`;
-  return `${layers}${heads}; ${lengths}; ${windows} ${stream}`;
+  const stream = `${input.kind === "text" ? "text" : "list"} of ${input.tokens} tokens`;
+  return `${layers}${heads}; ${lengths}; ${windows}, ${places[options.windows]} a ${stream}`;
 }
 
 /** The row with the largest sigma. */
@@ -53,8 +60,28 @@ export function warningsOf(report: Report): string[] {
   return [
     ...(complete ? [] : [`Incomplete: ${rows.length} of ${plannedRows(provenance)} rows were measured.`]),
     ...(failed > 0 ? [`Failed: ${failed} of ${rows.length} rows; the table says why.`] : []),
-    ...(provenance.input.wrapped === null ? [] : [`Note: ${provenance.input.wrapped}.`]),
+    ...(provenance.input.wrapped ? [`Note: ${provenance.input.wrapped}.`] : []),
   ];
+}
+
+/** What the gate says, in a line; undefined where none judged. */
+export function verdictOf({ gate, rows }: Report): string | undefined {
+  if (!gate) return undefined;
+  const { passed, failAbove, failGrowth, judged, unchanged, breaches } = gate;
+  const limits = [
+    ...(failAbove === null ? [] : [`no σ above ${failAbove}`]),
+    ...(failGrowth === null ? [] : [`no σ more than ${failGrowth} times the baseline's`]),
+  ];
+  const same = unchanged > 0 ? `, ${unchanged} of them unchanged since the baseline` : "";
+  const undecided = breaches.filter(({ decision }) => decision === "undecided").length;
+  const outcome = passed
+    ? "Passed"
+    : breaches.length > 0
+      ? `Failed at ${breaches.length} of ${judged} rows${undecided > 0 ? ` (${undecided} undecided)` : ""}`
+      : judged === 0
+        ? "Failed, as nothing could be judged"
+        : `Failed, as not all of ${rows.length} rows were measured`;
+  return `${outcome}: ${limits.join(", ")}; ${judged} rows judged${same}.`;
 }
 
 /** Everything that the numbers depend on, as names and values. */

@@ -1,11 +1,13 @@
 // report.html: a page that can be sent to somebody, complete in one file.
-import { isMeasured, partOf, placeOf, type Report, type Row } from "../analysis/report.js";
+import { fitOf } from "../analysis/fit.js";
+import { groupByPart, isMeasured, partOf, placeOf, type Report, type Row } from "../analysis/report.js";
 import { formatBracket, formatFixed, formatNumber } from "../base/numbers.js";
 import { type Chart, renderChart } from "../charts/chart.js";
 import { charts } from "../charts/index.js";
 import { element, escapeText } from "../charts/markup.js";
-import { extentOf, largestRow, meaningOf, modelName, provenanceOf, warningsOf } from "./facts.js";
+import { extentOf, largestRow, meaningOf, modelName, provenanceOf, verdictOf, warningsOf } from "./facts.js";
 import { pageStyle } from "./pageStyle.js";
+import { placeColumns, shownOf } from "./placeColumns.js";
 
 /** Tables longer than a screenful are folded. */
 const screenful = 24;
@@ -33,21 +35,25 @@ export function toHTML(report: Report): string {
     {},
     header(report, name),
     ...charts(report).map(figure),
+    gateSection(report),
     fitsSection(report),
     element("section", {}, heading("What the numbers mean"), ...meaningOf(report).map((text) => paragraph(text))),
     rowsSection(report),
+    windowsSection(report),
     provenanceSection(report),
   );
   return `<!doctype html>\n<html lang="en">\n${head}\n<body>\n${main}\n</body>\n</html>\n`;
 }
 
 function header(report: Report, name: string): string {
+  const verdict = verdictOf(report);
   return element(
     "header",
     {},
     element("h1", {}, `How smooth is the attention of <span class="model">${escapeText(name)}</span>?`),
     paragraph(extentOf(report), "lead"),
     ...warningsOf(report).map((warning) => paragraph(warning, "warning")),
+    ...(verdict ? [paragraph(verdict, report.gate!.passed ? "lead" : "warning")] : []),
     answers(report),
   );
 }
@@ -109,13 +115,63 @@ function figure(chart: Chart): string {
   );
 }
 
-function fitsSection({ fits, provenance }: Report): string {
-  if (fits.length === 0) return "";
-  const { heads } = provenance.options;
-  const columns = ["layer", ...(heads ? ["head"] : []), "constant", "exponent", "95 % interval", "r²", "rows"];
-  const rows = fits.map(({ layer, head, constant, exponent, interval: ends, r2, points }) => [
-    String(layer),
-    ...(heads ? [head === null ? "all" : String(head)] : []),
+/** The rows that did not pass, if a gate judged them. */
+function gateSection({ gate, provenance }: Report): string {
+  if (!gate || gate.breaches.length === 0) return "";
+  const rows = gate.breaches.map((breach) => {
+    const { limit, decision, lower, upper, allowed } = breach;
+    return [placeOf(breach), `--${limit}`, decision, formatBracket(lower, upper), formatNumber(allowed)];
+  });
+  const limits = "A row passes if its upper bound is at most what was allowed; undecided: the bracket holds the limit.";
+  const columns = ["row", "limit", "decision", "lower, upper", "allowed"];
+  return element(
+    "section",
+    {},
+    heading("Gate"),
+    paragraph(`${limits} Measured with seed ${provenance.options.seed}.`, "muted"),
+    folded(`${rows.length} rows`, rows.length, table("Gate", columns, rows, ...columns.slice(0, 3))),
+  );
+}
+
+/** The words of each window, where the report holds them. */
+function windowsSection({ windows, rows }: Report): string {
+  if (!windows || windows.length === 0) return "";
+  const largest = new Map<string, number>();
+  for (const row of rows.filter(isMeasured)) {
+    const window = `${row.n} ${row.sample}`;
+    largest.set(window, Math.max(largest.get(window) ?? 0, row.sigma));
+  }
+  const cells = windows.map(({ n, sample, start, text }) => {
+    const sigma = largest.get(`${n} ${sample}`);
+    return [String(n), String(sample), String(start), sigma === undefined ? "–" : formatNumber(sigma), text];
+  });
+  const columns = ["n", "sample", "start", "largest σ", "words"];
+  return element(
+    "section",
+    {},
+    heading("Windows"),
+    folded(`${windows.length} windows and their words`, windows.length, table("Windows", columns, cells, "words")),
+  );
+}
+
+function fitsSection({ fits, rows: all, provenance }: Report): string {
+  const unfitted = groupByPart(all).filter((part) => !fits.some((fit) => partOf(fit) === partOf(part)));
+  const reasons = unfitted.map(
+    (part) => `${partOf(part)}: no power law: ${fitOf(part.rows.filter(isMeasured)).reason}.`,
+  );
+  if (fits.length === 0) {
+    if (reasons.length === 0) return "";
+    return element(
+      "section",
+      {},
+      heading("Power laws"),
+      folded(`${reasons.length} without`, reasons.length, list(reasons)),
+    );
+  }
+  const places = placeColumns(shownOf(fits, provenance.options.heads));
+  const columns = [...places.map(({ title }) => title), "constant", "exponent", "95 % interval", "r²", "rows"];
+  const rows = fits.map(({ constant, exponent, interval: ends, r2, points, ...part }) => [
+    ...places.map(({ cell }) => cell(part)),
     formatNumber(constant),
     formatFixed(exponent, 3),
     interval(ends, 3),
@@ -128,20 +184,20 @@ function fitsSection({ fits, provenance }: Report): string {
     heading("Power laws"),
     "<p>σ ≈ constant · <i>n</i><sup>exponent</sup>: least squares of log σ on log <i>n</i> over all windows, the " +
       "interval by Student’s t.</p>",
-    folded(`${fits.length} fits`, rows.length, table("Power laws", columns, rows)),
+    folded(`${fits.length} fits`, rows.length, table("Power laws", columns, rows, "part")),
+    reasons.length === 0 ? "" : folded(`${reasons.length} without a power law`, reasons.length, list(reasons)),
   );
 }
 
 function rowsSection({ rows, provenance }: Report): string {
   if (rows.length === 0) return "";
-  const { heads } = provenance.options;
+  const places = placeColumns(shownOf(rows, provenance.options.heads));
   const columns = [
-    ...["layer", ...(heads ? ["head"] : []), "n", "sample", "start", "σ", "lower, upper"],
-    ...["status", "steps", "radius"],
+    ...places.map(({ title }) => title),
+    ...["n", "sample", "start", "σ", "lower, upper", "status", "steps", "radius"],
   ];
   const cells = rows.map((row) => [
-    String(row.layer),
-    ...(heads ? [row.head === null ? "all" : String(row.head)] : []),
+    ...places.map(({ cell }) => cell(row)),
     String(row.n),
     String(row.sample),
     String(row.start),
@@ -154,7 +210,7 @@ function rowsSection({ rows, provenance }: Report): string {
     "section",
     {},
     heading("Rows"),
-    folded(`All ${rows.length} rows`, rows.length, table("Rows", columns, cells, "status")),
+    folded(`All ${rows.length} rows`, rows.length, table("Rows", columns, cells, "part", "status")),
   );
 }
 
@@ -176,9 +232,13 @@ function folded(summary: string, length: number, content: string): string {
   return element("details", {}, element("summary", {}, escapeText(summary)), content);
 }
 
-/** Numbers to the right, the column `words` to the left. */
-function table(label: string, columns: string[], rows: string[][], words?: string): string {
-  const classOf = (at: number) => (columns[at] === words ? ' class="words"' : "");
+function list(lines: readonly string[]): string {
+  return element("ul", { class: "muted" }, ...lines.map((line) => element("li", {}, escapeText(line))));
+}
+
+/** Numbers to the right, the columns of words to the left. */
+function table(label: string, columns: string[], rows: string[][], ...words: string[]): string {
+  const classOf = (at: number) => (words.includes(columns[at]) ? ' class="words"' : "");
   const head = columns.map((name, at) => `<th scope="col"${classOf(at)}>${escapeText(name)}</th>`).join("");
   const body = rows.map(
     (cells) => `<tr>${cells.map((cell, at) => `<td${classOf(at)}>${escapeText(cell)}</td>`).join("")}</tr>\n`,

@@ -1,6 +1,9 @@
 // report.json: a report as text. `parseReport` reads it back.
 import type { Report } from "../analysis/report.js";
 
+/** Of the form of report.json: raised when a reader of the one before would misread it. */
+export const schemaNumber = 2;
+
 /**
  * Deterministic: the same report gives the same bytes. One row a line, so that two reports can be compared by diff.
  * @throws RangeError if a row or fit holds a number that JSON cannot, which a report of `sweep` never does
@@ -12,12 +15,17 @@ export function toJSON(report: Report): string {
     entries.length === 0
       ? "[]"
       : `[\n${entries.map((entry) => `    ${JSON.stringify(entry, finite)}`).join(",\n")}\n  ]`;
+  const one = (entry: unknown) => JSON.stringify(entry, finite);
+  const { windows, gate } = report;
   const provenance = JSON.stringify(report.provenance, finite, 2).replaceAll("\n", "\n  ");
   return [
     "{",
+    `  "schema": ${schemaNumber},`,
     `  "provenance": ${provenance},`,
     `  "rows": ${list(report.rows)},`,
     `  "fits": ${list(report.fits)},`,
+    ...(windows ? [`  "windows": ${list(windows)},`] : []),
+    ...(gate ? [`  "gate": ${one(gate)},`] : []),
     `  "complete": ${report.complete}`,
     "}",
     "",

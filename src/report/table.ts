@@ -1,5 +1,5 @@
 // A report as aligned text, for a terminal; header, rows and summary also apart, so that rows can be shown as they come.
-import { fitNeeds } from "../analysis/fit.js";
+import { fitOf } from "../analysis/fit.js";
 import {
   groupByPart,
   isMeasured,
@@ -11,6 +11,7 @@ import {
   type Row,
 } from "../analysis/report.js";
 import { formatBracket, formatNumber } from "../base/numbers.js";
+import { placeColumns, type Shown, shownOf } from "./placeColumns.js";
 
 interface Column {
   title: string;
@@ -19,9 +20,9 @@ interface Column {
   cell(row: Row): string;
 }
 
+const placeWidths = { layer: 5, part: 16, head: 4 } as const;
+
 const columns: Column[] = [
-  { title: "layer", width: 5, align: "right", cell: (row) => String(row.layer) },
-  { title: "head", width: 4, align: "right", cell: (row) => (row.head === null ? "all" : String(row.head)) },
   { title: "n", width: 5, align: "right", cell: (row) => String(row.n) },
   { title: "sample", width: 6, align: "right", cell: (row) => String(row.sample) },
   { title: "sigma", width: 10, align: "right", cell: (row) => (isMeasured(row) ? formatNumber(row.sigma) : "–") },
@@ -35,7 +36,13 @@ const columns: Column[] = [
   { title: "steps", width: 5, align: "right", cell: (row) => (isMeasured(row) ? String(row.steps) : "–") },
   { title: "radius", width: 10, align: "right", cell: (row) => (row.radius === null ? "–" : formatNumber(row.radius)) },
 ];
-const columnsWithoutHeads = columns.filter(({ title }) => title !== "head");
+
+function allColumns(shown: Shown): Column[] {
+  const places = placeColumns(shown).map(({ title, cell }): Column => {
+    return { title, width: placeWidths[title], align: title === "part" ? "left" : "right", cell };
+  });
+  return [...places, ...columns];
+}
 
 /**
  * The whole report: header, one line a row, and the summary.
@@ -43,19 +50,19 @@ const columnsWithoutHeads = columns.filter(({ title }) => title !== "head");
  * const text = toTable(report);
  */
 export function toTable(report: Report): string {
-  const { heads } = report.provenance.options;
-  const rows = report.rows.map((row) => formatRow(row, heads));
-  return [formatHeader(heads), ...rows, "", formatSummary(report), ""].join("\n");
+  const shown = shownOf(report.rows, report.provenance.options.heads);
+  const rows = report.rows.map((row) => formatRow(row, shown));
+  return [formatHeader(shown), ...rows, "", formatSummary(report), ""].join("\n");
 }
 
 /**
  * The header line of a table of rows.
- * @param heads with a column for the head
+ * @param shown whether with a column for the part, and one for the head
  * @example
  * formatHeader().includes("sigma"); // true
  */
-export function formatHeader(heads = false): string {
-  return line(heads, ({ title }) => title);
+export function formatHeader(shown: Shown = {}): string {
+  return line(shown, ({ title }) => title);
 }
 
 /**
@@ -63,8 +70,8 @@ export function formatHeader(heads = false): string {
  * @example
  * const line = formatRow(report.rows[0]);
  */
-export function formatRow(row: Row, heads = false): string {
-  const cells = line(heads, (column) => column.cell(row));
+export function formatRow(row: Row, shown: Shown = {}): string {
+  const cells = line(shown, (column) => column.cell(row));
   return row.error === undefined ? cells : `${cells}  ${row.error.replace(/\s+/g, " ")}`;
 }
 
@@ -75,8 +82,8 @@ export function formatRow(row: Row, heads = false): string {
  */
 export function formatSummary(report: Report): string {
   const { provenance, rows, fits, complete } = report;
-  const fitOf = new Map(fits.map((fit) => [partOf(fit), fit]));
-  const lines = groupByPart(rows).map((part) => formatFit(part, fitOf.get(partOf(part))));
+  const fitted = new Map(fits.map((fit) => [partOf(fit), fit]));
+  const lines = groupByPart(rows).map(({ rows, ...part }) => formatFit(part, rows, fitted.get(partOf(part))));
 
   const measured = rows.filter(isMeasured);
   if (measured.length > 0) {
@@ -85,14 +92,14 @@ export function formatSummary(report: Report): string {
       `each upper bound fails with probability at most ${risk.toExponential()} over the solver's random start`,
     );
   }
-  if (provenance.input.wrapped !== null) lines.push(`note: ${provenance.input.wrapped}`);
+  if (provenance.input.wrapped) lines.push(`note: ${provenance.input.wrapped}`);
   if (measured.length < rows.length) lines.push(`failed: ${rows.length - measured.length} of ${rows.length} rows`);
   if (!complete) lines.push(`incomplete: ${rows.length} of ${plannedRows(provenance)} rows`);
   return lines.join("\n");
 }
 
-function formatFit(part: Part, fit: LayerFit | undefined): string {
-  if (!fit) return `${partOf(part)}: no power law; ${fitNeeds}`;
+function formatFit(part: Part, rows: readonly Row[], fit: LayerFit | undefined): string {
+  if (!fit) return `${partOf(part)}: no power law: ${fitOf(rows.filter(isMeasured)).reason}`;
   const [low, high] = fit.interval.map((value) => value.toFixed(3));
   const omitted = fit.omitted > 0 ? `, ${fit.omitted} with sigma 0 left out` : "";
   return (
@@ -101,8 +108,8 @@ function formatFit(part: Part, fit: LayerFit | undefined): string {
   );
 }
 
-function line(heads: boolean, text: (column: Column) => string): string {
-  return (heads ? columns : columnsWithoutHeads)
+function line(shown: Shown, text: (column: Column) => string): string {
+  return allColumns(shown)
     .map((column) => {
       return column.align === "left" ? text(column).padEnd(column.width) : text(column).padStart(column.width);
     })

@@ -37,7 +37,7 @@ describe("compareReports", () => {
 
   it("a report against itself has ratio 1 everywhere and nothing beyond", () => {
     const { rows, groups, onlyInA, onlyInB, differences } = compareReports(sample, structuredClone(sample));
-    expect(rows).toHaveLength(4);
+    expect(rows).toHaveLength(5);
     for (const { ratio, beyond } of rows) expect([ratio, beyond]).toEqual([1, null]);
     for (const { ratio } of groups) expect(ratio).toBe(1);
     expect([onlyInA, onlyInB, differences]).toEqual([[], [], []]);

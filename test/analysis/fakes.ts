@@ -21,8 +21,12 @@ export function fakeModel({
   bosToken = 7,
   heads = 1,
   log = [] as string[],
+  weights = false,
 } = {}): Model {
   const unused = () => Promise.reject(new Error("not part of the fake"));
+  const encode = (text: string) => Array.from(text, (letter) => letter.charCodeAt(0) % vocabulary);
+  const identity = { weight: { data: new Float32Array([1, 0, 0, 0, 1, 0, 0, 0, 1]), shape: [3, 3] } };
+  const spec = async () => ({ heads, query: identity, key: identity, value: identity });
   const attention = (layer: number, head: number | null = null): Attention => {
     return {
       dIn: 3,
@@ -63,7 +67,12 @@ export function fakeModel({
     },
     layers,
     origin: { source: "fake", hashes: async () => ({ "config.json": "ab".repeat(32) }) },
-    encode: (text) => Array.from(text, (letter) => letter.charCodeAt(0) % vocabulary),
+    tokenizer: {
+      encode,
+      decode: (tokens) => String.fromCharCode(...tokens),
+      withSpecialTokens: (tokens) => [...tokens],
+    },
+    encode,
     async trace(tokens, options) {
       const inputs = new Map(options.layers.map((layer) => [layer, input(tokens as number[], layer)]));
       return Object.assign(inputs, { hidden: new Map(), afterAttention: new Map() }) as Trace;
@@ -75,8 +84,8 @@ export function fakeModel({
         yield {
           layer,
           attention: attention(layer),
-          spec: unused,
-          specFor: () => unused,
+          spec: weights ? spec : unused,
+          specFor: () => (weights ? spec : unused),
           inputs,
           hidden: [],
           afterAttention: unused,

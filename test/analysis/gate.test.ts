@@ -16,20 +16,44 @@ describe("rowsAbove", () => {
 });
 
 describe("rowsGrown", () => {
-  it("judges upper against the baseline's upper at the same layer, head, n and sample, the most grown first", () => {
+  it("judges upper against the baseline's lower at the same layer, head, n and sample, the most grown first", () => {
     const before = report(measured(0, 2, 1), measured(0, 4, 1), { ...measured(0, 4, 9), head: 1 });
-    const now = report(measured(0, 2, 1.19), measured(0, 4, 1.5), { ...measured(0, 4, 18), head: 1 });
+    const now = report(measured(0, 2, 1.15), measured(0, 4, 1.5), { ...measured(0, 4, 18), head: 1 });
     const { grown, judged, unmatched, missing } = rowsGrown(now, before, 1.2);
-    expect(grown.map(({ row, ratio }) => [row.head, row.n, ratio])).toEqual([
-      [1, 4, 2],
-      [null, 4, 1.5],
+    expect(grown.map(({ row, ratio, decision }) => [row.head, row.n, ratio, decision])).toEqual([
+      [1, 4, (18 * 1.04) / (9 * 0.9999), "grown"],
+      [null, 4, (1.5 * 1.04) / 0.9999, "grown"],
     ]);
     expect([judged, unmatched, missing]).toEqual([3, [], []]);
   });
 
-  it("does not call a row grown that is at the factor, or that shrank", () => {
+  it("passes a row whose upper bound is at the factor, and one that shrank", () => {
     const before = report(measured(0, 2, 1), measured(0, 4, 1));
-    expect(rowsGrown(report(measured(0, 2, 2), measured(0, 4, 0.1)), before, 2).grown).toEqual([]);
+    const atFactor = { ...measured(0, 2, 1.9), upper: 2 * 0.9999 };
+    expect(rowsGrown(report(atFactor, measured(0, 4, 0.1)), before, 2).grown).toEqual([]);
+  });
+
+  it("does not pass what may have grown under a baseline's wide bracket: it is undecided", () => {
+    const before = report({ ...measured(0, 4, 1), lower: 1, upper: 2.4 });
+    const now = report({ ...measured(0, 4, 2.5), key: null, lower: 2.5, upper: 2.51 });
+    expect(rowsGrown(now, before, 1.2).grown.map(({ decision }) => decision)).toEqual(["undecided"]);
+  });
+
+  it("passes a row of the baseline's content key as unchanged, and no row without a key", () => {
+    const wide = { ...measured(0, 4, 1), upper: 3 };
+    expect(rowsGrown(report(wide), report(wide), 1.01)).toMatchObject({ grown: [], judged: 1, unchanged: 1 });
+    const keyless = { ...wide, key: null };
+    expect(rowsGrown(report(keyless), report(keyless), 1.01)).toMatchObject({ judged: 1, unchanged: 0 });
+    expect(rowsGrown(report(keyless), report(keyless), 1.01).grown).toHaveLength(1);
+  });
+
+  it("judges reports of before rows had parts and keys", () => {
+    const old = ({ sigma, lower, upper }: { sigma: number; lower: number; upper: number }) => {
+      const { key: _, part: __, ...row } = measured(0, 4, sigma);
+      return report({ ...row, lower, upper } as Row);
+    };
+    const before = old({ sigma: 1, lower: 1, upper: 1.05 });
+    expect(rowsGrown(before, before, 1.2)).toMatchObject({ grown: [], judged: 1, unchanged: 0 });
   });
 
   it("finds any growth from 0 infinite, and 0 to 0 none", () => {

@@ -143,13 +143,13 @@ describe("a pool", () => {
         step.attention,
         step.inputs[0],
         {},
-        { layer: 0, head: null, spec: () => held.then(() => step.spec()) },
+        { layer: 0, part: "attention", head: null, spec: () => held.then(() => step.spec()) },
       ),
     );
     const outcomes = Promise.allSettled(rows);
     pool.close();
     deliver();
-    const source = { layer: 0, head: null, spec: step.spec };
+    const source = { layer: 0, part: "attention" as const, head: null, spec: step.spec };
     for (const outcome of await outcomes) {
       expect(outcome).toMatchObject({ status: "rejected", reason: { message: expect.stringMatching(/closed/) } });
     }
@@ -164,7 +164,8 @@ describe("a pool", () => {
     const step = await firstStep(await tinyModel());
     const pool = createPool(1, "f32", spawn);
     const spec = async () => ({ ...(await step.spec()), heads: 3 });
-    const measure = () => pool.measure(step.attention, step.inputs[0], {}, { layer: 0, head: null, spec });
+    const measure = () =>
+      pool.measure(step.attention, step.inputs[0], {}, { layer: 0, part: "attention", head: null, spec });
     const reasons = [await measure().catch(String), await measure().catch(String)];
     expect(reasons[0]).toMatch(/heads/);
     expect(reasons[1]).toBe(reasons[0]);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Measure } from "../../src/analysis/measureRow.js";
-import { assembleReport, type Provenance, type Row } from "../../src/analysis/report.js";
+import { assembleReport, type Provenance, placeOf, type Row } from "../../src/analysis/report.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../../src/analysis/sweep.js";
 import { deriveSeed } from "../../src/base/random.js";
 import { version } from "../../src/base/version.js";
@@ -11,25 +11,30 @@ import { fakeMeasure, fakeModel, runtimeInfo } from "./fakes.js";
 const text = "The quick brown fox jumps over the lazy dog, and then sleeps in the sun for the whole of the afternoon.";
 
 describe("sweep", () => {
-  it("measures layers × lengths × samples in that order, each from token s·n", async () => {
+  it("measures layers × lengths × samples in that order, each from its part of the text", async () => {
     const report = await sweep(fakeModel(), { text, layers: [2, 0], lengths: [8, 4], samples: 3 }, fakeMeasure);
+    const starts = [0, 34, 68];
     expect(report.complete).toBe(true);
     expect(report.rows.map(({ layer, n, sample, start }) => [layer, n, sample, start])).toEqual(
-      [0, 2].flatMap((layer) => [8, 4].flatMap((n) => [0, 1, 2].map((sample) => [layer, n, sample, sample * n]))),
+      [0, 2].flatMap((layer) => [8, 4].flatMap((n) => [0, 1, 2].map((sample) => [layer, n, sample, starts[sample]]))),
     );
     const row = report.rows.find((row) => row.layer === 2 && row.n === 4 && row.sample === 1)!;
     expect(row).toMatchObject({ sigma: 6, lower: 5.994, upper: 6.0600000000000005, failureProbability: 1e-6 });
     expect(row).toMatchObject({ status: "converged", steps: 9, applications: 18 });
-    const codes = Array.from(text.slice(4, 8), (letter) => letter.charCodeAt(0) + 1);
+    const codes = Array.from(text.slice(34, 38), (letter) => letter.charCodeAt(0) + 1);
     expect(row.radius).toBeCloseTo(Math.hypot(Math.max(...codes), 2), 10);
   });
 
   it("fits sigma against n for each layer", async () => {
-    const { fits } = await sweep(fakeModel(), { text, lengths: [2, 8, 32], samples: 2, layers: [0, 3] }, fakeMeasure);
+    const { fits } = await sweep(
+      fakeModel(),
+      { text, lengths: [2, 8, 16, 32], samples: 2, layers: [0, 3] },
+      fakeMeasure,
+    );
     expect(fits.map(({ layer }) => layer)).toEqual([0, 3]);
     expect(fits[1].exponent).toBeCloseTo(0.5, 10);
     expect(fits[1].constant).toBeCloseTo(4, 10);
-    expect(fits[1].points).toBe(6);
+    expect(fits[1].points).toBe(8);
   });
 
   it("derives one seed a row from the seed, the layer, the length and the sample", async () => {
@@ -63,16 +68,51 @@ describe("sweep", () => {
     expect(log).toEqual(["start", "weights 0", "row 0", "row 0", "weights 3", "row 3", "row 3"]);
   });
 
-  it("takes windows around a short text and says so", async () => {
-    const tokens = [10, 20, 30, 40, 50];
-    const { rows, provenance } = await sweep(
-      fakeModel(),
-      { tokens, layers: [0], lengths: [4], samples: 3 },
-      fakeMeasure,
+  it("refuses a text too short for its windows before any work, naming the rule that overlaps", async () => {
+    const log: string[] = [];
+    const options = { tokens: [10, 20, 30, 40, 50], layers: [0], lengths: [2, 4], samples: 3 };
+    for (const windows of ["spread", "first"] as const) {
+      await expect(sweep(fakeModel({ log }), { ...options, windows }, fakeMeasure)).rejects.toThrow(
+        /the text has 5 tokens, 3 windows of 2 tokens need 6: .*--windows random/,
+      );
+    }
+    await expect(sweep(fakeModel(), { ...options, lengths: [6], windows: "random" }, fakeMeasure)).rejects.toThrow(
+      /the text has 5 tokens, 3 windows of 6 tokens need 6: take shorter windows or a longer text/,
     );
-    expect(rows.map(({ start }) => start)).toEqual([0, 4, 3]);
-    expect(rows.map(({ radius }) => radius)).toEqual([41, 51, 51]);
-    expect(provenance.input.wrapped).toMatch(/5 tokens.*3 windows of 4 tokens need 12/);
+    expect(log).toEqual([]);
+    const { rows } = await sweep(fakeModel(), { ...options, windows: "random" }, fakeMeasure);
+    for (const { n, start } of rows) expect(start + n).toBeLessThanOrEqual(5);
+  });
+
+  it("keeps the words of each window where they are asked for", async () => {
+    const options = { text, layers: [0, 1], lengths: [4, 8], samples: 2, windows: "first" as const };
+    expect((await sweep(fakeModel(), options, fakeMeasure)).windows).toBeUndefined();
+    const { windows } = await sweep(fakeModel(), { ...options, words: true }, fakeMeasure);
+    expect(windows).toEqual([
+      { n: 4, sample: 0, start: 0, text: "The " },
+      { n: 4, sample: 1, start: 4, text: "quic" },
+      { n: 8, sample: 0, start: 0, text: "The quic" },
+      { n: 8, sample: 1, start: 8, text: "k brown " },
+    ]);
+    const { tokenizer: _, ...mute } = fakeModel();
+    await expect(sweep(mute, { ...options, words: true }, fakeMeasure)).rejects.toThrow(/"words": .* no tokenizer/);
+  });
+
+  it("keys a row by its input, its layer's weights, head and settings, and by nothing else", async () => {
+    const options = { text, layers: [0, 1], lengths: [4, 8], samples: 2, heads: true };
+    const model = () => fakeModel({ weights: true, heads: 2 });
+    const keys = async (change: Partial<SweepOptions> = {}) => {
+      const { rows } = await sweep(model(), { ...options, ...change }, fakeMeasure);
+      return new Map(rows.map((row) => [placeOf(row), row.key]));
+    };
+    const all = await keys();
+    expect(new Set(all.values()).size).toBe(all.size);
+    for (const key of all.values()) expect(key).toMatch(/^[0-9a-f]{64}$/);
+    const few = await keys({ lengths: [8], date: "today", concurrency: 3 });
+    for (const [place, key] of few) expect(key).toBe(all.get(place));
+    for (const change of [{ seed: 1 }, { rtol: 0.5 }, { bracket: 1 }, { text: text.toUpperCase() }]) {
+      for (const [place, key] of await keys(change)) expect(key, place).not.toBe(all.get(place));
+    }
   });
 
   it("refuses a model that reads images, by name", async () => {
@@ -92,7 +132,7 @@ describe("sweep", () => {
       [2, 100],
       [2, 100],
     ]);
-    expect(provenance.input.wrapped).toBeNull();
+    expect(provenance.input).toMatchObject({ tokens: 4 });
     const none = { ...fakeModel(), config: { ...fakeModel().config, bosToken: undefined } };
     await expect(sweep(none, options, fakeMeasure)).rejects.toThrow("beginning-of-sequence");
   });
@@ -114,8 +154,11 @@ describe("sweep", () => {
         context: 64,
       },
       runtime: runtimeInfo,
-      input: { kind: "text", sha256: createHash("sha256").update(text).digest("hex"), tokens: 103, wrapped: null },
-      options: { layers: [0], heads: false, lengths: [4], samples: 1, seed: 0, rtol: 1e-3, bracket: null, bos: false },
+      input: { kind: "text", sha256: createHash("sha256").update(text).digest("hex"), tokens: 103 },
+      options: {
+        ...{ layers: [0], heads: false, lengths: [4], samples: 1, windows: "spread" as const, seed: 0 },
+        ...{ rtol: 1e-3, bracket: null, bos: false, words: false },
+      },
     } satisfies Provenance);
     const dated = await sweep(fakeModel(), { ...options, date: "2024-01-01" }, fakeMeasure);
     expect(dated.provenance.date).toBe("2024-01-01");
@@ -162,19 +205,21 @@ describe("sweep", () => {
   it("lets timers and signals of the host run between rows", async () => {
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("from a timer")), 5);
-    const options = { text, lengths: [2], samples: 10000, signal: controller.signal };
+    const options = { text, lengths: [2], samples: 10000, windows: "random" as const, signal: controller.signal };
     await expect(sweep(fakeModel(), options, fakeMeasure)).rejects.toThrow("from a timer");
   });
 
   it("measures each head after its whole layer, and lets it go after its last window", async () => {
     const log: string[] = [];
-    const options = { text, layers: [0, 2], heads: true, lengths: [2, 4, 8], samples: 2 };
+    const options = { text, layers: [0, 2], heads: true, lengths: [2, 4, 8, 16], samples: 2 };
     for (const concurrency of [1, 5]) {
       log.length = 0;
       const { rows, fits } = await sweep(fakeModel({ heads: 2, log }), { ...options, concurrency }, fakeMeasure);
       expect(rows.map(({ layer, head, n, sample }) => [layer, head, n, sample])).toEqual(
         [0, 2].flatMap((layer) =>
-          [null, 0, 1].flatMap((head) => [2, 4, 8].flatMap((n) => [0, 1].map((sample) => [layer, head, n, sample]))),
+          [null, 0, 1].flatMap((head) =>
+            [2, 4, 8, 16].flatMap((n) => [0, 1].map((sample) => [layer, head, n, sample])),
+          ),
         ),
       );
       expect(rows.find(({ layer, head, n }) => layer === 2 && head === 1 && n === 4)!.sigma).toBeCloseTo(4, 12);
@@ -239,6 +284,17 @@ describe("sweep", () => {
     ["no concurrency", { concurrency: 0 }, /"concurrency": expected an integer of at least 1/],
     ["heads that is no boolean", { heads: 1 as never }, /"heads": expected true or false, got 1/],
     ["a resume that is no report", { resume: 5 as never }, /"resume": expected a report, got 5/],
+    [
+      "windows by a rule that there is not",
+      { windows: "all" as never },
+      /"windows": expected one of "spread", "first", "random", got "all"/,
+    ],
+    [
+      "a gate without a limit's number",
+      { gate: { failAbove: "5" as never } },
+      /"gate.failAbove": expected a finite number/,
+    ],
+    ["words that are no boolean", { words: 1 as never }, /"words": expected true or false/],
     ["bos that is no boolean", { bos: "yes" as never }, /"bos"/],
   ];
   it.each(wrong)("refuses %s before any work", async (_, change, message) => {

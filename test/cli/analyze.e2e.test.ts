@@ -62,7 +62,9 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
 
   it("stops at Ctrl-C with exit code 130 and a report of the rows so far", async () => {
     const out = join(await temporaryFolder(), "report");
-    const { child, result } = start(`analyze random:gpt2 --layers 0 --lengths 8 --samples 5000 --out ${out}`);
+    const { child, result } = start(
+      `analyze random:gpt2 --layers 0 --lengths 8 --samples 5000 --windows random --out ${out}`,
+    );
     let [seen, sent] = ["", false];
     child.stdout?.on("data", (data) => {
       seen += data;
@@ -80,7 +82,7 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
     ["SIGHUP", 129],
   ] as const)("stops at %s with exit code %i and a report of the rows so far", async (signal, expected) => {
     const out = join(await temporaryFolder(), "report");
-    const { child, result } = start(`analyze tiny --layers 0 --lengths 8 --samples 5000 --out ${out}`);
+    const { child, result } = start(`analyze tiny --layers 0 --lengths 8 --samples 5000 --windows random --out ${out}`);
     child.stdout?.once("data", () => child.kill(signal));
     const { code, stderr } = await result;
     expect([code, stderr]).toEqual([expected, expect.stringContaining(`howsmooth: interrupted by ${signal}\n`)]);
@@ -88,7 +90,7 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
   });
 
   it("stops at Ctrl-C while it walks through layers that are not asked for", async () => {
-    const { child, result } = start("analyze random:gpt2 --layers 11 --lengths 96 --samples 100");
+    const { child, result } = start("analyze random:gpt2 --layers 11 --lengths 96 --samples 100 --windows random");
     const sent = await new Promise<number>((resolve) => {
       child.stdout?.once("data", () => setTimeout(() => resolve(child.kill("SIGINT") ? Date.now() : Number.NaN), 500));
     });
@@ -151,12 +153,12 @@ describe.skipIf(!there)(
   `stories260k on Alice${there ? "" : " (skipped: no dist/cli.js, or not in ../shared/data)"}`,
   () => {
     it("measures both layers at all lengths, and the gate judges the upper bounds", async () => {
-      const args = `analyze ${folder} --text ${text} --layers 0,4 --lengths 8,32,64 --samples 2 --json`;
+      const args = `analyze ${folder} --text ${text} --layers 0,4 --lengths 8,16,32,64 --samples 2 --windows first --json`;
       const { code, stdout, stderr } = await howsmooth(`${args} --fail-above 3`);
       const report = parseReport(stdout);
       expect(report.rows.map(({ layer, n, start }) => [layer, n, start])).toEqual(
         [0, 4].flatMap((layer) =>
-          [8, 32, 64].flatMap((n) => [
+          [8, 16, 32, 64].flatMap((n) => [
             [layer, n, 0],
             [layer, n, n],
           ]),

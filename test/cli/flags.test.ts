@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseIntegers } from "../../src/cli/flags.js";
+import { parseIntegers } from "../../src/base/numerals.js";
 import { formatDuration } from "../../src/cli/progress.js";
 import { suggestion } from "../../src/cli/usage.js";
 

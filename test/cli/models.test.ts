@@ -10,7 +10,7 @@ describe("random models", () => {
   it.each(["gpt2", "bert", "llama"])("random:%s is made, with the seed", async (architecture) => {
     const made: [RandomArchitecture, number][] = [];
     const using = {
-      randomModel: (architecture: RandomArchitecture, { seed }: { seed: number }) => {
+      randomModel: (architecture: RandomArchitecture, { seed = 0 }: { seed?: number }) => {
         made.push([architecture, seed]);
         return fakeModel();
       },

@@ -1,6 +1,7 @@
 // Reports as a hostile hand could write them: whatever `parseReport` lets through.
 import fc from "fast-check";
-import type { Report, Row } from "../../src/analysis/report.js";
+import { judgeReport } from "../../src/analysis/gate.js";
+import { partNames, type Report, type Row } from "../../src/analysis/report.js";
 import { sample } from "./sample.js";
 
 const nasty = fc.oneof(
@@ -26,10 +27,12 @@ const positive = fc.oneof(
 const count = fc.oneof(fc.integer({ min: 1, max: 64 }), fc.constantFrom(1, 2, Number.MAX_SAFE_INTEGER));
 const place = fc.record({
   layer: fc.oneof(fc.nat(3), fc.constant(Number.MAX_SAFE_INTEGER)),
+  part: fc.constantFrom(...partNames),
   head: fc.option(fc.nat(3)),
   n: count,
   sample: fc.nat(3),
   start: fc.nat(),
+  key: fc.option(nasty),
   radius: fc.option(positive),
   seed: fc.nat(),
 });
@@ -54,13 +57,15 @@ const row = fc.oneof(
 const fit = fc
   .record({
     layer: fc.nat(3),
+    part: fc.constantFrom(...partNames),
     head: fc.option(fc.nat(3)),
     ends: fc.tuple(positive, positive),
     exponent: positive,
     constant: positive,
   })
-  .map(({ layer, head, ends, exponent, constant }) => ({
+  .map(({ layer, part, head, ends, exponent, constant }) => ({
     layer,
+    part,
     head,
     exponent: exponent - 1,
     constant,
@@ -90,5 +95,8 @@ export const arbitraryReport: fc.Arbitrary<Report> = fc
     },
     rows,
     fits,
+    ...(heads
+      ? { windows: [{ n: 4, sample: 0, start: 0, text: source }], gate: judgeReport(sample, { failAbove: 1 }) }
+      : {}),
     complete,
   }));

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { LayerFit, Row } from "../../src/analysis/report.js";
 import { toJSON } from "../../src/report/json.js";
 import { parseReport } from "../../src/report/parse.js";
 import { sample } from "./sample.js";
@@ -7,7 +8,7 @@ import { sample } from "./sample.js";
 describe("toJSON", () => {
   it("is JSON of the report, one row a line, the same bytes each time", () => {
     const text = toJSON(sample);
-    expect(JSON.parse(text)).toEqual(sample);
+    expect(JSON.parse(text)).toEqual({ schema: 2, ...sample });
     expect(toJSON(structuredClone(sample))).toBe(text);
     expect(text.split("\n").filter((line) => line.startsWith('    {"layer":'))).toHaveLength(
       sample.rows.length + sample.fits.length,
@@ -46,6 +47,26 @@ describe("parseReport", () => {
     expect(parseReport(JSON.stringify(old))).toEqual(sample);
   });
 
+  it("reads reports of version 0.1.0, which had no parts, keys, windows and schema number", () => {
+    const { windows: _, words: __, ...options } = sample.provenance.options;
+    const strip = ({ part: _, key: __, ...rest }: (Row | LayerFit) & { key?: string | null }) => rest;
+    const old = {
+      provenance: { ...sample.provenance, options },
+      rows: sample.rows.map(strip),
+      fits: sample.fits.map(strip),
+      complete: false,
+    };
+    const read = parseReport(JSON.stringify(old));
+    expect(read.rows).toEqual(sample.rows.map((row) => ({ ...row, key: null })));
+    expect(read.fits).toEqual(sample.fits);
+    expect(read.provenance.options).toEqual({ ...sample.provenance.options, windows: "first" });
+  });
+
+  it("refuses a report of a later form, and says what to do", () => {
+    const later = JSON.stringify({ ...sample, schema: 3 });
+    expect(() => parseReport(later)).toThrow(/"report.schema": expected a number up to 2, got 3: .* update howsmooth/);
+  });
+
   it("drops keys that it doesn't know", () => {
     const later = JSON.stringify({ ...sample, extra: 1, __proto__: { polluted: true } });
     expect(parseReport(later)).toEqual(sample);
@@ -59,7 +80,7 @@ describe("parseReport", () => {
     ["a negative sigma", "rows.0.sigma", -1, RangeError, '"report.rows[0].sigma"'],
     ["lower above upper", "rows.0.lower", 99, RangeError, '"report.rows[0].lower": expected at most upper, 0.52'],
     ["an unknown status", "rows.0.status", "fine", RangeError, '"report.rows[0].status"'],
-    ["a failed row with a sigma", "rows.4.sigma", 1, TypeError, '"report.rows[4].sigma"'],
+    ["a failed row with a sigma", "rows.5.sigma", 1, TypeError, '"report.rows[5].sigma"'],
     ["a fractional layer", "rows.0.layer", 0.5, RangeError, '"report.rows[0].layer"'],
     ["an interval of one end", "fits.0.interval", [1], RangeError, '"report.fits[0].interval"'],
     ["complete as a number", "complete", 1, TypeError, '"report.complete"'],

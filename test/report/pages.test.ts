@@ -87,8 +87,8 @@ describe.each(Object.entries(forms))("%s", (name, form) => {
     }
     expect(words).toMatch(/largest singular value .* probability at most 1e-6/);
     const incomplete = form(sample).replaceAll(/<[^>]*>/g, " ");
-    expect(incomplete).toMatch(/Incomplete: 5 of 6 rows/);
-    expect(incomplete).toMatch(/Failed: 1 of 5 rows/);
+    expect(incomplete).toMatch(/Incomplete: 6 of 8 rows/);
+    expect(incomplete).toMatch(/Failed: 1 of 6 rows/);
     expect(incomplete).toContain("20 tokens: taken modulo");
   });
 });

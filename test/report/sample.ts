@@ -25,22 +25,26 @@ const provenance: Provenance = {
   options: {
     layers: [0, 6],
     heads: false,
-    lengths: [2, 4, 8],
+    lengths: [2, 4, 6, 8],
     samples: 1,
+    windows: "spread",
     seed: 0,
     rtol: null,
     bracket: 0.1,
     bos: false,
+    words: false,
   },
 };
 
 export function measured(layer: number, n: number, sigma: number): MeasuredRow {
   return {
     layer,
+    part: "attention",
     head: null,
     n,
     sample: 0,
     start: 0,
+    key: `${layer}-${n}-${sigma}`,
     radius: 27.7128,
     seed: 123,
     sigma,
@@ -55,10 +59,12 @@ export function measured(layer: number, n: number, sigma: number): MeasuredRow {
 
 export const failed: FailedRow = {
   layer: 6,
+  part: "attention",
   head: null,
   n: 8,
   sample: 0,
   start: 0,
+  key: null,
   radius: null,
   seed: 9,
   sigma: null,
@@ -73,6 +79,13 @@ export const failed: FailedRow = {
 
 export const sample: Report = assembleReport(
   provenance,
-  [measured(0, 2, 0.5), measured(0, 4, 0.7), measured(0, 8, 1.1), measured(6, 2, 123456.7), failed],
+  [
+    measured(0, 2, 0.5),
+    measured(0, 4, 0.7),
+    measured(0, 6, 0.82),
+    measured(0, 8, 0.99),
+    measured(6, 2, 123456.7),
+    failed,
+  ],
   false,
 );

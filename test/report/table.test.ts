@@ -11,16 +11,17 @@ describe("toTable", () => {
       "layer      n  sample       sigma  [lower, upper]            status           steps      radius
           0      2       0     0.50000  [0.49995, 0.52000]        converged           12      27.713
           0      4       0     0.70000  [0.69992, 0.72800]        converged           12      27.713
-          0      8       0      1.1000  [1.0998, 1.1441]          converged           12      27.713
+          0      6       0     0.82000  [0.81991, 0.85280]        converged           12      27.713
+          0      8       0     0.99000  [0.98990, 1.0296]         converged           12      27.713
           6      2       0   1.2346e+5  [1.2344e+5, 1.2840e+5]    converged           12      27.713
           6      8       0           –  –                         failed               –           –  out of memory: "scores", needs 10 bytes and more
 
-      layer 0: sigma ~ 0.33067 n^0.569  (exponent within [-0.043, 1.180] at 95 %, r2 0.993, 3 rows)
-      layer 6: no power law; a fit needs at least 3 rows with sigma above 0, at 2 or more lengths
+      layer 0: sigma ~ 0.35741 n^0.480  (exponent within [0.372, 0.588] at 95 %, r2 0.995, 4 rows)
+      layer 6: no power law: 1 length with sigma above 0, a power law is shown from 4 on
       each upper bound fails with probability at most 1e-6 over the solver's random start
       note: the text has 20 tokens: taken modulo
-      failed: 1 of 5 rows
-      incomplete: 5 of 6 rows
+      failed: 1 of 6 rows
+      incomplete: 6 of 8 rows
       "
     `);
   });
@@ -34,13 +35,13 @@ describe("toTable", () => {
   it("says of a complete report neither incomplete nor failed", () => {
     const summary = formatSummary(assembleReport(sample.provenance, [measured(0, 2, 1)], true));
     expect(summary).not.toMatch(/incomplete|failed:/);
-    expect(summary).toContain("layer 0: no power law; a fit needs at least 3 rows");
+    expect(summary).toContain("layer 0: no power law: 1 length with sigma above 0, a power law is shown from 4 on");
   });
 
   it("has a column for the head where heads were measured", () => {
     const { provenance } = sample;
     const options = { ...provenance.options, heads: true };
-    const rows = [2, 4, 8].flatMap((n) => [measured(0, n, n), { ...measured(0, n, n / 2), head: 11 }]);
+    const rows = [2, 4, 8, 16].flatMap((n) => [measured(0, n, n), { ...measured(0, n, n / 2), head: 11 }]);
     expect(
       toTable(assembleReport({ ...provenance, options }, rows, true))
         .split("\n")
