@@ -164,7 +164,8 @@ describe.skipIf(!there)(
           ]),
         ),
       );
-      expect(report.fits.map(({ layer }) => layer)).toEqual([0, 4]);
+      // Two windows a length say nothing of how layer 4 grows.
+      expect(report.fits.map(({ layer }) => layer)).toEqual([0]);
       expect(Object.keys(report.provenance.model.files!)).toContain("model.safetensors");
       const worst = report.rows.reduce((a, b) => (a.upper! > b.upper! ? a : b));
       expect(worst.upper).toBeGreaterThan(3);

@@ -19,7 +19,7 @@ it("castin-text sets sigma beside √‖Jᵀf(X)‖ for each layer, length and w
 
   const [layer, n, sample, sigma, , , other] = windows.rows[9] as number[];
   expect([layer, n, sample]).toEqual([2, 4, 1]);
-  const x = (await model.trace(tokens.slice(4, 8), { layers: [2] })).get(2)!;
+  const x = (await model.trace(tokens.slice(25, 29), { layers: [2] })).get(2)!;
   const attention = model.attention(2);
   expect(sigma).toBeCloseTo((await localLipschitz(attention, x)).sigma, 7);
   const at = await attention.linearize(x);
