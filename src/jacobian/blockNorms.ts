@@ -17,7 +17,7 @@ export interface BlockNormOptions {
 
 /** Norms of blocks, and how far each can be from the truth. */
 export interface BlockNorms {
-  /** [n, n] row-major; entry (i, j) is the norm of ∂y_i/∂x_j. */
+  /** [output tokens, n] row-major; entry (i, j) is the norm of ∂y_i/∂x_j. */
   readonly norms: Float64Array;
   /** Each norm is within error·norm + floor of the truth, with 95 % confidence: the relative part… */
   readonly error: number;
@@ -37,7 +37,7 @@ export function checkBlockOptions(options: BlockNormOptions, more: readonly stri
 }
 
 /**
- * Spectral norms, from below. A process ends when its norm is within `rtol` of the truth with 95 % confidence whatever
+ * Spectral norms, from below; n is the number of input tokens. A process ends when its norm is within `rtol` of the truth with 95 % confidence whatever
  * the block's spectrum, when what is left is rounding, or when its basis is the whole space: it always ends.
  */
 export async function blockNorms(
@@ -48,7 +48,8 @@ export async function blockNorms(
   const { rtol } = checkBlockOptions(options);
   const { blocks, slots, dIn, dOut, roundoff } = products;
   const error = Math.max(rtol, 10 * roundoff);
-  const norms = new Float64Array(n * n);
+  const outTokens = blocks.reduce((most, [i]) => Math.max(most, i + 1), n);
+  const norms = new Float64Array(outTokens * n);
   const random = new Random(0);
   const right = new Float64Array(slots * dIn);
   const left = new Float64Array(slots * dOut);

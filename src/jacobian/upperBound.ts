@@ -4,22 +4,32 @@ import { largestEigenvalueAbove } from "../linalg/cholesky.js";
 import { collatzWielandt } from "../linalg/collatzWielandt.js";
 import { product } from "../linalg/dense.js";
 import { congruence, normAbove, transposed } from "../linalg/gram.js";
+import { hostWorkspace } from "../linalg/workspace.js";
 import { diameter, type HeadTerms, headTerms } from "./headTerms.js";
 import { type HostPrimal, queryCovariance } from "./hostPrimal.js";
+import { roundWork, schurBound } from "./schur.js";
+import { softmaxBounds } from "./softmaxBounds.js";
 import { type WeightNorms, weightNorms } from "./weightNorms.js";
 
 /** What `upperBound` of a linearization returns: certified bounds of sigma at its input (MATH 8.3). */
 export interface LocalBounds {
-  /** The smallest of the bounds U_* and aposteriori_repaired. */
+  /** The smallest of the bounds of sigma. */
   readonly value: number;
-  /** By their names in MATH 8.3; T1, T2 (or T2_fast) and T3 bound the parts of J = T1 + T2 + T3. */
+  /**
+   * By their names in docs/theory.md, section 8: U_schur is the sharpest, yudin and nair are the literature's and far
+   * looser; T1, T2 (or T2_fast) and T3 bound the parts of J = T1 + T2 + T3.
+   */
   readonly bounds: Record<string, number>;
-  /** Names of the bounds that were not computed: their eigenvalue problems would take more than 10¹⁰ multiply-adds. */
+  /** Names of the bounds that were not computed: they would take seconds each, and U_schur is below all of them. */
   readonly leftOut: string[];
 }
 
-/** Multiply-adds that one family of eigenvalue problems may take: about ten seconds. */
-const MOST_WORK = 1e10;
+/** Multiply-adds that one family of eigenvalue problems may take in plain loops: some two seconds. */
+const MOST_WORK = 2.5e9;
+/** For which plain loops will do. */
+const LITTLE_WORK = 1e7;
+/** Bounds of a part of J alone. */
+const PARTS = ["T1", "T2", "T2_fast", "T3"];
 /** Above the rounding of what is only evaluated in doubles, and not certified digit by digit. */
 const INFLATION = 1 + 1e-10;
 /** Tokens for which signed n×n norms are solved exactly; above, the norm of the absolute values stands for them. */
@@ -48,16 +58,30 @@ export async function upperBound(primal: HostPrimal, layer: object): Promise<Loc
     await turn();
   }
   const tokens = byToken ? await tokenTerms(primal, terms, weights.wide as Wide) : undefined;
-  const bounds = combine(primal, weights, terms, tokens);
+  const work = roundWork(primal);
+  const space = work <= LITTLE_WORK ? hostWorkspace() : await (await import("../device/wasm/workspace.js")).workspace();
+  const sizes = blockSizes(primal, weights, terms, tokens);
+  const rounds = Math.floor(space.mostWork / Math.max(1, work));
+  const schur = rounds > 0 ? await schurBound(primal, space, sizes, weights.output, rounds) : undefined;
+  const bounds: Record<string, number> = {
+    ...(schur === undefined ? {} : { U_schur: schur }),
+    ...combine(primal, weights, terms, tokens),
+    U_block: collatzWielandt(sizes, n),
+    ...(primal.plain ? softmaxBounds(primal, weights) : {}),
+  };
   // What overflows on the way bounds nothing.
   for (const [name, bound] of Object.entries(bounds)) {
     bounds[name] = Number.isNaN(bound) ? Number.POSITIVE_INFINITY : bound * INFLATION;
   }
-  const whole = Object.entries(bounds).filter(([name]) => /^U_|^aposteriori/.test(name));
+  const whole = Object.entries(bounds).filter(([name]) => !PARTS.includes(name));
   return {
     value: Math.min(...whole.map(([, bound]) => bound)),
     bounds,
-    leftOut: [...(byHead ? [] : ["U_rowcs", "U_concat"]), ...(byToken ? [] : ["T2", "U_joint"])],
+    leftOut: [
+      ...(schur === undefined ? ["U_schur"] : []),
+      ...(byHead ? [] : ["U_rowcs", "U_concat"]),
+      ...(byToken ? [] : ["T2", "U_joint"]),
+    ],
   };
 }
 
@@ -95,6 +119,29 @@ async function tokenTerms(primal: HostPrimal, terms: HeadTerms[], { r, m, queryF
   return result;
 }
 
+/** ‖W_Q‖‖W_O‖ times the largest √(tr Cov·tr Cov) of a head: above ‖Σ_h W_Q C_i W_O‖, by token. */
+function fastQueries({ n }: HostPrimal, weights: WeightNorms, terms: readonly HeadTerms[]): Float64Array {
+  const factor = weights.output * weights.query;
+  return Float64Array.from({ length: n }, (_, i) => factor * Math.max(...terms.map(({ queryFast }) => queryFast[i])));
+}
+
+/** [n, n], above the norm of each block: Σ_h P_ij(‖M_h‖ + |ξ′_ij||g_ij|), and the queries' part on the diagonal. */
+function blockSizes(
+  primal: HostPrimal,
+  weights: WeightNorms,
+  terms: readonly HeadTerms[],
+  tokens: TokenTerms | undefined,
+): Float64Array {
+  const { n, heads } = primal;
+  const sizes = new Float64Array(n * n);
+  for (const [h, { p }] of heads.entries()) {
+    for (let at = 0; at < sizes.length; at++) sizes[at] += p[at] * weights.heads[h].map + terms[h].influence[at];
+  }
+  const query = tokens?.query ?? fastQueries(primal, weights, terms);
+  for (let i = 0; i < n; i++) sizes[i * n + i] += query[i];
+  return sizes;
+}
+
 function combine(
   primal: HostPrimal,
   weights: WeightNorms,
@@ -119,8 +166,7 @@ function combine(
     return sum;
   };
 
-  const fastQuery = Float64Array.from({ length: n }, (_, i) => Math.max(...terms.map(({ queryFast }) => queryFast[i])));
-  const fast = fastQuery.map((value) => weights.output * weights.query * value);
+  const fast = fastQueries(primal, weights, terms);
   const query = tokens?.query ?? fast;
   const largestQuery = query.reduce((most, value) => Math.max(most, value), 0);
   const largestFast = fast.reduce((most, value) => Math.max(most, value), 0);
@@ -140,12 +186,6 @@ function combine(
     ...(tokens ? [jointly(tokens.covariance)] : []),
     ...(terms[0].eigen ? [concatenated((h) => eigenOf(terms[h]).covariance)] : []),
   );
-
-  const blocks = new Float64Array(n * n);
-  for (const [h, { p }] of heads.entries()) {
-    for (let at = 0; at < blocks.length; at++) blocks[at] += p[at] * weights.heads[h].map + terms[h].influence[at];
-  }
-  for (let i = 0; i < n; i++) blocks[i * n + i] += query[i];
 
   // Where slopes differ between keys the cross terms do not vanish: (|M| + √tr)² bounds what |M|² + tr bounds without.
   const added = (map: number, trace: number) => (plain ? map * map + trace : (map + Math.sqrt(trace)) ** 2);
@@ -167,7 +207,6 @@ function combine(
         }
       : {}),
     ...(tokens ? { U_joint: jointly(tokens.joint) + largestQuery } : {}),
-    U_block: collatzWielandt(blocks, n),
     U_fast: fastWhole + largestFast,
     ...(plain ? { aposteriori_repaired: repaired(primal, weights, terms) } : {}),
   };

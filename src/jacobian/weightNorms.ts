@@ -14,9 +14,10 @@ export interface HeadNorms {
   readonly valueGram: Float64Array;
   readonly keyGram: Float64Array;
   readonly valueKey: Float64Array;
-  /** L Lᵀ ⪰ W_O,h W_O,hᵀ [dValue, dValue], and ⪰ W_Q,hᵀ W_Q,h [dHead, dHead]. */
+  /** L Lᵀ ⪰ W_O,h W_O,hᵀ [dValue, dValue], ⪰ W_Q,hᵀ W_Q,h and ⪰ W_K,hᵀ W_K,h [dHead, dHead]. */
   readonly outputFactor: Float64Array;
   readonly queryFactor: Float64Array;
+  readonly keyFactor: Float64Array;
 }
 
 export interface WeightNorms {
@@ -40,12 +41,14 @@ export function weightNorms(primal: HostPrimal, wide: boolean): WeightNorms {
   const heads = primal.heads.map(({ query, key, value, output }): HeadNorms => {
     const valueRows = transposed(value, dIn, dValue);
     const valueGram = gramAbove(valueRows, dValue, dIn);
+    const keyGram = gramAbove(transposed(key, dIn, dHead), dHead, dIn);
     const outputFactor = factorAbove(gramAbove(output, dValue, dOut), dValue);
     return {
       map: normAbove(productOfFactors(factorAbove(valueGram, dValue), outputFactor, dValue), dValue, dValue),
       value: normAbove(value, dIn, dValue),
       valueGram,
-      keyGram: gramAbove(transposed(key, dIn, dHead), dHead, dIn),
+      keyGram,
+      keyFactor: factorAbove(keyGram, dHead),
       valueKey: product(valueRows, key, dValue, dIn, dHead),
       outputFactor,
       queryFactor: factorAbove(gramAbove(transposed(query, dIn, dHead), dHead, dIn), dHead),

@@ -114,6 +114,28 @@ describe("collatzWielandt", () => {
   });
 });
 
+it("what is exactly known is never undercut, not by one bit", () => {
+  // The matrix of size 8 whose entries are c has the norm 8c, the row of four c has 2c: both are doubles.
+  const random = new Random(6);
+  for (let trial = 0; trial < 2000; trial++) {
+    const c = random.uniform();
+    expect(collatzWielandt(new Float64Array(64).fill(c), 8)).toBeGreaterThanOrEqual(8 * c);
+    expect(normAbove(new Float64Array(4).fill(c), 1, 4)).toBeGreaterThanOrEqual(2 * c);
+    expect(normAbove(new Float64Array(4).fill(c), 4, 1)).toBeGreaterThanOrEqual(2 * c);
+    expect(largestEigenvalueAbove(new Float64Array(64).fill(c), 8)).toBeGreaterThanOrEqual(8 * c);
+  }
+});
+
+it("gramAbove is above the exact sum of products, digit by digit", () => {
+  const random = new Random(7);
+  for (let trial = 0; trial < 200; trial++) {
+    // Of 26 bits: five squares add up to a number of at most 55.
+    const m = 2 ** 25 + Math.floor(random.uniform() * 2 ** 25);
+    const [g] = gramAbove(new Float64Array(5).fill(m / 2 ** 26), 1, 5);
+    expect(BigInt(g * 2 ** 60) >= (5n * BigInt(m) ** 2n) << 8n).toBe(true);
+  }
+});
+
 it("what is not finite bounds nothing, instead of going on for ever", () => {
   expect(largestEigenvalueAbove(Float64Array.of(1, Number.NaN, Number.NaN, 1), 2)).toBe(Number.POSITIVE_INFINITY);
   expect(largestEigenvalueAbove(Float64Array.of(Number.POSITIVE_INFINITY), 1)).toBe(Number.POSITIVE_INFINITY);
