@@ -36,11 +36,15 @@ import { schemaNumber } from "./json.js";
 
 const statuses = Object.keys({
   converged: true,
+  exact: true,
   "step-limit": true,
   "precision-limit": true,
   "zero-operator": true,
-  breakdown: true,
 } satisfies Record<SpectralNormStatus, true>) as SpectralNormStatus[];
+
+/** Version 0.1.0 called "breakdown" what it had not told from "exact". */
+const status: Reader<SpectralNormStatus> = (value, label) =>
+  value === "breakdown" ? "exact" : oneOf(...statuses)(value, label);
 
 /** Of a row, a fit, a breach: reports of before heads, and of before parts, were measured name none. */
 const part = {
@@ -65,7 +69,7 @@ const measuredRow = object<MeasuredRow>({
   lower: atLeastZero,
   upper: atLeastZero,
   failureProbability: atLeastZero,
-  status: oneOf(...statuses),
+  status,
   steps: integer(0),
   applications: integer(0),
   error: () => undefined,

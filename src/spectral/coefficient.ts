@@ -1,6 +1,14 @@
 // What a Krylov space hands back is checked once, where it enters the solvers.
 import type { KrylovSpace } from "./krylov.js";
 
+/** The smallest numbers of full precision. */
+const smallest = { f32: 2 ** -126, f64: 2 ** -1022 };
+
+/** Whether the entries of an image of this norm are, as a rule, too small for the digits of the dtype. */
+export function underflows(norm: number, { dtype, rangeSize }: KrylovSpace): boolean {
+  return norm > 0 && norm < smallest[dtype] * Math.sqrt(rangeSize);
+}
+
 /** The norm that a step found; refused when not finite, as by overflow inside a device. */
 export function checkCoefficient(name: string, value: number, step: number, { dtype }: KrylovSpace): number {
   if (Number.isFinite(value)) return value;

@@ -1,5 +1,4 @@
-// What the solver methods have in common: a step at a time, each with an estimate of how far it is from the truth.
-import type { Projection } from "./lanczos.js";
+// What the solver methods have in common: a step at a time, each with what it proves about the truth.
 import type { Reorthogonalization } from "./result.js";
 
 /** A singular pair of A found so far, in the basis that the Krylov space holds. */
@@ -7,12 +6,16 @@ export interface Estimate {
   sigma: number;
   /** ‖Aᵀu − sigma·v‖; A v = sigma·u holds by construction. */
   residual: number;
-  /** Estimated relative error of sigma; Infinity while there is too little to go by. */
-  error: number;
-  /** Whether the vectors reached span an invariant subspace, to rounding: further steps cannot change sigma. */
-  invariant: boolean;
-  /** AᵀA on the basis, where there is one. */
-  projection?(): Projection;
+  /** Whether the space reached is the whole space, or has closed twice, to rounding: further steps cannot change sigma. */
+  exact: boolean;
+  /** Whether it cannot be made longer. */
+  ended: boolean;
+  /** Whether the operator's numbers are too small for its dtype. */
+  underflow?: boolean;
+  /** f for which sigma_max ≤ f·sigma with probability at least 1 − failureProbability over seeds, rounding apart. */
+  factor(failureProbability: number): number;
+  /** Whether f is at most `limit`, above 1: cheaper than f itself. */
+  within(limit: number, failureProbability: number): boolean;
   reorthogonalization: Reorthogonalization;
   restarts: number;
   /** Coefficients of v for `KrylovSpace.ritzPair`. */
@@ -23,13 +26,12 @@ export interface Iteration {
   next(): Promise<Estimate>;
 }
 
-/** How much smaller than the accuracy asked for an estimated error must be, because it may be optimistic. */
-const safety = 10;
-
-/**
- * Whether sigma has settled to a relative accuracy: its estimated error was at most a tenth of that at two steps in a
- * row. One step alone may sit on a plateau at a lower singular value, before the leading one shows.
- */
-export function settled(errors: readonly number[], accuracy: number): boolean {
-  return errors.length >= 2 && errors.slice(-2).every((error) => safety * error <= accuracy);
+/** What a method starts from. */
+export interface Start {
+  /** Whether a guess is part of the start vector. */
+  readonly guess: boolean;
+  /** Bytes that the basis may take. */
+  readonly basisBudget: number;
+  /** A random vector of the domain of any length, independent of all that came before. */
+  fresh(): Float64Array;
 }

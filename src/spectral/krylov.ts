@@ -27,10 +27,16 @@ export interface KrylovSpace {
    */
   tridiagonalize(k: number): Promise<{ alpha: number; beta: number }>;
   /**
-   * After `size` steps of `tridiagonalize`: V ← V(I − g gᵀ) for each of the reflections in turn, V the first `size`
-   * vectors. The first `kept` of them stay, v_size becomes v_kept, and step `kept` is the next.
+   * After steps of `tridiagonalize`: V ← V(I − g gᵀ) for each of the reflections in turn, V as many first vectors as g is
+   * long. The first `kept` of them stay, and the `count` vectors from v_size on follow them.
    */
-  restart(reflections: readonly Float64Array[], size: number, kept: number): Promise<void>;
+  restart(reflections: readonly Float64Array[], size: number, kept: number, count: number): Promise<void>;
+  /**
+   * Goes on from a fresh direction where the space has closed, before step k: v_k becomes what is left of `fresh` after
+   * projection on v_0…v_{k−1}, at unit length. With `dropped`, u_{k−1} was rounding and becomes zero. Returns the length
+   * that was left, as a share of fresh's; 0 where the basis spans the whole space.
+   */
+  extend?(k: number, fresh: Float64Array, dropped: boolean): Promise<number>;
   /**
    * One power iteration on AᵀA, from the unit vector v that it keeps: w = A v, sigma = ‖w‖, u = w/sigma,
    * r = Aᵀ u, residual = ‖r − sigma·v‖; v ← r/‖r‖. `ritzPair` then takes one coefficient, for the v

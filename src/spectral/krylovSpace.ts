@@ -81,16 +81,11 @@ export class DeviceKrylovSpace<V extends Vector> implements KrylovSpace {
     return this.#coefficients();
   }
 
-  async restart(reflections: readonly Float64Array[], size: number, kept: number): Promise<void> {
+  async restart(reflections: readonly Float64Array[], size: number, kept: number, count: number): Promise<void> {
     for (const g of reflections) this.#device.reflect(this.#vs, g);
-    this.#vs.swap(kept, size);
+    for (let i = 0; i < count; i++) this.#vs.swap(kept + i, size + i);
   }
 
-  /**
-   * Goes on from a fresh direction where the space has closed, before step k: v_k becomes what is left of `fresh` after
-   * projection on v_0…v_{k−1}, at unit length. With `dropped`, u_{k−1} was rounding and becomes zero.
-   * @returns the length that was left, as a share of fresh's; 0 where the basis spans the whole space
-   */
   async extend(k: number, fresh: Float64Array, dropped: boolean): Promise<number> {
     const v = this.#vs.at(k);
     if (dropped && this.#us.size >= k) this.#device.clear(this.#us.at(k - 1));

@@ -1,93 +1,182 @@
-// Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization (Golub and Kahan 1965; MATH 10), and what becomes of
-// it when its basis would outgrow the memory allowed: first one side of the basis is given up, then the other restarted.
-
-import { leadingTriplet } from "../linalg/smallSvd.js";
-import { leadingPair } from "../linalg/tridiagonal.js";
-import { checkCoefficient } from "./coefficient.js";
-import type { Iteration } from "./iteration.js";
+// Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization (Golub and Kahan 1965; docs/theory.md, section 10),
+// what becomes of it when its basis would outgrow the memory allowed (first one side of the basis is given up, then the
+// other restarted), and how it goes on where the Krylov space has closed.
+import { characteristicFactor, characteristicFactorWithin, lanczosFactor } from "./bracket.js";
+import { checkCoefficient, underflows } from "./coefficient.js";
+import type { Estimate, Iteration, Start } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
-import { type Lanczos, thickRestart } from "./thickRestart.js";
+import { type Leading, Segment } from "./segment.js";
+import { thickRestart } from "./thickRestart.js";
 
-/** What a step found, in the basis as it is then. */
-interface Step {
-  alpha: number;
-  beta: number;
-  sigma: number;
-  /** The second Ritz value, as a singular value. */
-  second: number;
-  residual: number;
-  domain: Float64Array;
-}
-
-/** How the basis grows: on both sides, or on the domain's alone. */
-interface Process {
-  /** Basis vectors of the domain whose projection is known. */
-  readonly size: number;
-  readonly reorthogonalization: "full" | "one-sided";
-  readonly restarts: number;
-  step(): Promise<Step>;
-  /** The projection of AᵀA, and what restarts took from it. */
-  projection(sigma: number): Projection;
-}
-
-/** Lanczos on AᵀA as far as it has come (docs/theory.md 10.2). All values are shares of sigma². */
-export interface Projection extends Lanczos {
-  /** Ritz values that restarts let go. */
-  discarded: readonly number[];
-  /** The off-diagonal entry that every step found, those before a restart too. */
-  products: readonly number[];
-  /** Steps before the first restart. */
-  unrestarted: number;
-}
+/** Vectors of the domain: fewer leave restarts so little that sigma creeps. */
+const leastVectors = 5;
 
 /**
  * A V_k = U_k B_k; the estimate after step k is the leading singular triplet of the bidiagonal B_k, a lower bound on
- * that of A (MATH 10.1). Where both bases would take more than `basisBudget` bytes, U is given up and Lanczos on AᵀA goes
- * on from V alone, with the same Ritz values; where V alone would, it is restarted.
- *
- * Its error is the larger of two estimates: the relative change of sigma in this step, and, with ρ = residual/sigma,
- * the smaller of ρ (some singular value lies that near, MATH 10.3) and ρ²/(2·(1 − (sigma₂/sigma)²)) (the same, to
- * second order, when the second Ritz value sigma₂ stands for the rest of the spectrum).
+ * that of A (10.1). Where both bases would take more than `basisBudget` bytes, U is given up and Lanczos on AᵀA goes on
+ * from V alone, with the same Ritz values; where V alone would, it is restarted. Where the space closes, to rounding, a
+ * fresh segment begins in the complement of all vectors so far (10.8).
  */
-export function lanczos(space: KrylovSpace, basisBudget: number): Iteration {
-  const room = basisRoom(space, basisBudget);
-  const longest = longestBidiagonalization(space);
-  let process = twoSided(space);
-  let before = 0;
-  let steps = 0;
-  return {
-    async next() {
-      if (process.reorthogonalization === "full" && steps >= room.twoSidedSteps) {
-        process = oneSided(space, room.vectors, before, process.projection(before));
-      }
-      const { alpha, beta, sigma, second, residual, domain } = await process.step();
-      steps++;
-      const change = before === 0 ? Number.POSITIVE_INFINITY : Math.abs(sigma - before) / sigma;
-      before = sigma;
-      return {
-        sigma,
-        residual,
-        error: Math.max(change, ritzError(residual / sigma, second / sigma)),
-        invariant: Math.min(alpha, beta) <= space.roundoff * sigma || process.size >= longest,
-        projection: () => process.projection(sigma),
-        reorthogonalization: process.reorthogonalization,
-        restarts: process.restarts,
-        domain,
-      };
-    },
-  };
+export function lanczos(space: KrylovSpace, start: Start): Iteration {
+  const factorization = new Factorization(space, start);
+  return { next: () => factorization.next() };
 }
 
-/** As many steps as there can be orthogonal vectors: on the larger side one more is needed to close the space. */
-export function longestBidiagonalization({ domainSize, rangeSize }: { domainSize: number; rangeSize: number }): number {
-  return Math.min(domainSize, rangeSize + 1);
+class Factorization {
+  readonly #space: KrylovSpace;
+  readonly #start: Start;
+  readonly #room: Room;
+  /** Segments that have closed, and the one that grows. */
+  readonly #closed: Segment[] = [];
+  #segment: Segment;
+  /** The projection on the domain vectors of closed segments, which come first, and the best of their Ritz pairs. */
+  #locked: { diagonal: number[]; offDiagonal: number[] } = { diagonal: [], offDiagonal: [] };
+  #best: Leading = { sigma: 0, residual: 0, domain: new Float64Array(0) };
+  /** By how much closed spaces failed to be invariant, in all. */
+  #rest = 0;
+  #steps = 0;
+  /** Steps whose u was rounding. */
+  #withoutImage = 0;
+  #oneSided = false;
+  #restarts = 0;
+  #exact = false;
+  #ended = false;
+
+  constructor(space: KrylovSpace, start: Start) {
+    this.#space = space;
+    this.#start = start;
+    this.#room = roomFor(space, start.basisBudget);
+    this.#segment = new Segment(space.domainSize, start.guess);
+  }
+
+  async next(): Promise<Estimate> {
+    const space = this.#space;
+    if (!this.#oneSided && this.#size >= this.#room.twoSidedSteps) {
+      this.#oneSided = true;
+      this.#segment.giveUpRange();
+    }
+    if (this.#oneSided) await this.#makeRoom();
+    const { alpha, beta } = await (this.#oneSided ? space.tridiagonalize(this.#size) : space.bidiagonalize(this.#size));
+    this.#steps++;
+    checkCoefficient("alpha", alpha, this.#steps, space);
+    const underflow = this.#steps === 1 && underflows(alpha, space);
+    if (!underflow) checkCoefficient("beta", beta, this.#steps, space);
+    this.#segment.push(alpha, underflow ? 0 : beta);
+    const leading = this.#leading();
+    const { sigma } = leading;
+    const negligible = space.roundoff * sigma;
+    const gap = this.#oneSided ? (alpha * beta) / sigma : Math.min(alpha, beta);
+    const closes = sigma > 0 && !underflow && gap <= negligible;
+    const leavesNoImage = !this.#oneSided && alpha <= negligible;
+    if (leavesNoImage) this.#withoutImage++;
+    const spans =
+      this.#size >= space.domainSize ||
+      (closes && !this.#oneSided && this.#size - this.#withoutImage >= space.rangeSize);
+    const { factor, within } = this.#proof(sigma, spans);
+    if (spans) this.#end();
+    else if (closes) await this.#close(leading, gap, leavesNoImage);
+    return {
+      ...leading,
+      exact: this.#exact,
+      ended: this.#ended,
+      underflow,
+      factor,
+      within,
+      reorthogonalization: this.#oneSided ? "one-sided" : "full",
+      restarts: this.#restarts,
+    };
+  }
+
+  /** Domain vectors whose projection is known. */
+  get #size(): number {
+    return this.#locked.diagonal.length + this.#segment.size;
+  }
+
+  /** The best Ritz pair, in coefficients of all domain vectors. */
+  #leading(): Leading {
+    const found = this.#segment.leading();
+    if (found.sigma < this.#best.sigma) return this.#best;
+    return { ...found, domain: behind(this.#locked.diagonal.length, found.domain) };
+  }
+
+  /** What is known after this step. The start of segment m has a share of 2⁻ᵐ in the failure probability (10.8). */
+  #proof(sigma: number, spans: boolean): Pick<Estimate, "factor" | "within"> {
+    const [space, segment, rest] = [this.#space, this.#segment, this.#rest / sigma];
+    const first = this.#closed.length === 0;
+    const counted = first ? [segment] : [...this.#closed.slice(1), segment];
+    const share = 2 ** -(this.#closed.length + 1);
+    const beforehand = (failureProbability: number) => {
+      if (!first) return Number.POSITIVE_INFINITY;
+      const { dimension, guess, unrestarted: steps } = segment;
+      // A restarted basis holds no Krylov space longer than the first, and its leading Ritz value has only grown since.
+      return lanczosFactor({ dimension, guess, steps, failureProbability: failureProbability * share });
+    };
+    const records = () => counted.map((each) => each.record(sigma));
+    return {
+      factor(failureProbability) {
+        if (spans) return 1 + rest;
+        const found = characteristicFactor(records(), failureProbability * share, space.roundoff);
+        return Math.min(beforehand(failureProbability), found) + rest;
+      },
+      within(limit, failureProbability) {
+        if (spans) return 1 + rest <= limit;
+        if (beforehand(failureProbability) + rest <= limit) return true;
+        return characteristicFactorWithin(limit - rest, records(), failureProbability * share, space.roundoff);
+      },
+    };
+  }
+
+  #end(): void {
+    this.#exact = true;
+    this.#ended = true;
+  }
+
+  /** Begins a fresh segment where this one has closed, for the first time or beyond all rounding. */
+  async #close(leading: Leading, gap: number, leavesNoImage: boolean): Promise<void> {
+    this.#exact = this.#closed.length > 0;
+    // Closed twice, it goes on for the bracket's sake alone, on what rounding leaves of its vectors as long as it does.
+    if (this.#exact && gap > 0) return;
+    this.#rest += gap;
+    this.#best = leading;
+    this.#closed.push(this.#segment);
+    const { diagonal, offDiagonal } = this.#segment.projection;
+    this.#locked.diagonal.push(...diagonal);
+    this.#locked.offDiagonal.push(...offDiagonal.slice(0, -1), 0);
+    const size = this.#locked.diagonal.length;
+    this.#segment = new Segment(this.#space.domainSize - size, false, this.#segment.scale);
+    if (this.#oneSided) this.#segment.giveUpRange();
+    const left = await this.#space.extend?.(size, this.#start.fresh(), leavesNoImage);
+    if (!left) this.#end();
+  }
+
+  /** Shortens the basis where the next step would pass the budget. */
+  async #makeRoom(): Promise<void> {
+    const segment = this.#segment;
+    const most = this.#room.vectors - 2;
+    const locked = this.#locked.diagonal.length;
+    if (locked > 1 && locked + segment.size > most) {
+      const { projection, reflections } = thickRestart(this.#locked, 1);
+      await this.#space.restart(reflections, locked, 1, segment.size + 1);
+      this.#locked = { diagonal: projection.diagonal, offDiagonal: [0] };
+      this.#best = { ...this.#best, domain: Float64Array.of(1) };
+    }
+    if (this.#size <= most) return;
+    const [first, size] = [this.#locked.diagonal.length, segment.size];
+    const kept = Math.max(1, Math.floor(size / 2));
+    const reflections = segment.restart(kept).map((g) => behind(first, g));
+    await this.#space.restart(reflections, first + size, first + kept, 1);
+    this.#restarts++;
+  }
 }
 
-/** Vectors of the domain: fewer leave restarts so little that sigma creeps, and the stopping rule mistakes that for rest. */
-const leastVectors = 5;
+interface Room {
+  /** Steps whose vectors of both sides the budget holds. */
+  readonly twoSidedSteps: number;
+  /** Vectors of the domain that it holds beside one of the range. */
+  readonly vectors: number;
+}
 
-/** Steps whose vectors of both sides the budget holds, and vectors of the domain that it holds beside one of the range. */
-function basisRoom({ vectorBytes, dtype }: KrylovSpace, budget: number): { twoSidedSteps: number; vectors: number } {
+function roomFor({ vectorBytes, dtype }: KrylovSpace, budget: number): Room {
   const { domain, range } = vectorBytes;
   const least = leastVectors * domain + range;
   if (budget < least) {
@@ -102,87 +191,10 @@ function basisRoom({ vectorBytes, dtype }: KrylovSpace, budget: number): { twoSi
   };
 }
 
-function twoSided(space: KrylovSpace): Process {
-  const alphas: number[] = [];
-  const betas: number[] = [];
-  return {
-    get size() {
-      return alphas.length;
-    },
-    reorthogonalization: "full",
-    restarts: 0,
-    async step() {
-      const k = alphas.length;
-      const { alpha, beta } = await space.bidiagonalize(k);
-      alphas.push(checkCoefficient("alpha", alpha, k + 1, space));
-      betas.push(checkCoefficient("beta", beta, k + 1, space));
-      const { sigma, second, left, right } = leadingTriplet(alphas, betas);
-      return { alpha, beta, sigma, second, residual: beta * Math.abs(left[k]), domain: right };
-    },
-    projection(sigma) {
-      const offDiagonal = alphas.map((alpha, j) => (alpha / sigma) * (betas[j] / sigma));
-      const diagonal = alphas.map((alpha, j) => (alpha / sigma) ** 2 + (j > 0 ? (betas[j - 1] / sigma) ** 2 : 0));
-      return { diagonal, offDiagonal, discarded: [], products: offDiagonal, unrestarted: alphas.length };
-    },
-  };
-}
-
-/** Lanczos on AᵀA, from a projection in units of scale², in at most so many vectors. */
-function oneSided(space: KrylovSpace, vectors: number, scale: number, begun: Projection): Process {
-  let { diagonal, offDiagonal }: Lanczos = begun;
-  const products = [...begun.products];
-  const discarded: number[] = [];
-  let unrestarted = 0;
-  let restarts = 0;
-  return {
-    get size() {
-      return diagonal.length;
-    },
-    reorthogonalization: "one-sided",
-    get restarts() {
-      return restarts;
-    },
-    async step() {
-      if (diagonal.length + 2 > vectors) {
-        if (restarts++ === 0) unrestarted = products.length;
-        const shorter = thickRestart({ diagonal, offDiagonal }, Math.floor(diagonal.length / 2));
-        await space.restart(shorter.reflections, diagonal.length, shorter.projection.diagonal.length);
-        discarded.push(...shorter.discarded);
-        ({ diagonal, offDiagonal } = shorter.projection);
-      }
-      const k = diagonal.length;
-      const { alpha, beta } = await space.tridiagonalize(k);
-      const steps = products.length + 1;
-      checkCoefficient("alpha", alpha, steps, space);
-      checkCoefficient("beta", beta, steps, space);
-      const product = (alpha / scale) * (beta / scale);
-      diagonal.push((alpha / scale) ** 2);
-      offDiagonal.push(product);
-      products.push(product);
-      const { value, second, vector } = leadingPair(diagonal, offDiagonal);
-      const sigma = Math.sqrt(value);
-      return {
-        alpha,
-        beta,
-        sigma: sigma * scale,
-        second: Math.sqrt(Math.max(0, second)) * scale,
-        residual: ((product * Math.abs(vector[k])) / sigma) * scale,
-        domain: vector,
-      };
-    },
-    projection(sigma) {
-      const shares = (values: readonly number[]) => values.map((value) => value * (scale / sigma) ** 2);
-      return {
-        diagonal: shares(diagonal),
-        offDiagonal: shares(offDiagonal),
-        discarded: shares(discarded),
-        products: shares(products),
-        unrestarted: restarts === 0 ? products.length : unrestarted,
-      };
-    },
-  };
-}
-
-function ritzError(residual: number, second: number): number {
-  return Math.min(residual, (residual * residual) / (2 * (1 - second) * (1 + second)));
+/** Coefficients of vectors that come after so many others. */
+function behind(others: number, coefficients: Float64Array): Float64Array {
+  if (others === 0) return coefficients;
+  const all = new Float64Array(others + coefficients.length);
+  all.set(coefficients, others);
+  return all;
 }

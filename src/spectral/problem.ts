@@ -1,25 +1,24 @@
 // The question put to a spectral solver, checked and with its defaults filled in.
 import { checkInteger, checkKeys, checkNumber, checkOneOf, checkTensor, wrongKind } from "../base/check.js";
-import { Random } from "../base/random.js";
+import { deriveSeed, Random } from "../base/random.js";
 import { type RealArray, sizeOf } from "../base/tensor.js";
 import type { LinearOperator } from "../device/operator.js";
 import { norm } from "../linalg/vector.js";
-import { type BracketQuestion, lanczosFactor, powerFactor, smallestDimensionForGuess } from "./bracket.js";
-import type { Iteration } from "./iteration.js";
+import { smallestDimensionForGuess } from "./bracket.js";
+import type { Iteration, Start } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
-import { lanczos, longestBidiagonalization } from "./lanczos.js";
+import { lanczos } from "./lanczos.js";
 import { powerIteration } from "./power.js";
 import type { SpectralNormOptions } from "./result.js";
 
 interface Method {
-  iterate(space: KrylovSpace, basisBudget: number): Iteration;
-  factor(question: BracketQuestion): number;
+  iterate(space: KrylovSpace, start: Start): Iteration;
   maxSteps: number;
 }
 
 const methods = {
-  lanczos: { iterate: lanczos, factor: lanczosFactor, maxSteps: 100 },
-  power: { iterate: powerIteration, factor: powerFactor, maxSteps: 1000 },
+  lanczos: { iterate: lanczos, maxSteps: 100 },
+  power: { iterate: powerIteration, maxSteps: 1000 },
 } satisfies Record<string, Method>;
 
 /** Of `spectralNorm`, and of what measures by it. */
@@ -41,8 +40,8 @@ export interface Problem {
   maxSteps: number;
   /** Steps whose vectors the space must hold. */
   storedSteps: number;
-  rtol?: number;
-  bracket?: number;
+  rtol: number;
+  bracket: number;
   seed: number;
   failureProbability: number;
   basisBudget: number;
@@ -67,16 +66,16 @@ export function checkProblem(
   checkKeys("options", options, optionNames);
   const {
     method: name = "lanczos",
-    rtol,
-    bracket,
+    rtol = 1e-2,
+    bracket = 0.1,
     seed = 0,
     failureProbability = 1e-6,
     basisBudget = 2 ** 30,
   } = options;
   const method = methods[checkOneOf("method", name, ["lanczos", "power"])];
   const maxSteps = checkInteger("maxSteps", options.maxSteps ?? method.maxSteps, 1);
-  if (rtol !== undefined) checkNumber("rtol", rtol, 0, 1, true);
-  if (bracket !== undefined) checkNumber("bracket", bracket, 0);
+  checkNumber("rtol", rtol, 0, 1, true);
+  checkNumber("bracket", bracket, 0);
   checkInteger("seed", seed, 0);
   checkNumber("failureProbability", failureProbability, 0, 1);
   checkInteger("basisBudget", basisBudget, 0);
@@ -92,10 +91,10 @@ export function checkProblem(
   const given = options.start === undefined || options.start === "random" ? undefined : checkGuess(options.start, op);
   // A smaller start dimension gives a sharper bracket; a guess is of the input side.
   const transposed = given === undefined && outSize < inSize;
-  const [domainSize, rangeSize] = transposed ? [outSize, inSize] : [inSize, outSize];
+  const domainSize = transposed ? outSize : inSize;
   // Below three dimensions 10.2b does not hold, nor is there anything for a guess to save.
   const guess = domainSize >= smallestDimensionForGuess ? given : undefined;
-  const longest = name === "power" ? 1 : longestBidiagonalization({ domainSize, rangeSize });
+  const longest = name === "power" ? 1 : domainSize;
   const problem = {
     method,
     maxSteps,
@@ -132,6 +131,12 @@ function checkGuess(start: unknown, op: Shapes): RealArray {
     throw new RangeError('"start": expected a tensor that is not zero, got only zeros');
   }
   return data;
+}
+
+/** Random vectors of the domain that depend on the seed alone, each another. */
+export function freshVectors({ domainSize, seed }: Problem): () => Float64Array {
+  let drawn = 0;
+  return () => new Random(deriveSeed(seed, "fresh", drawn++)).fillGaussian(new Float64Array(domainSize));
 }
 
 /** A random unit vector of the domain, with the guess added at unit length (MATH 10.2b). It is the only array made. */

@@ -6,11 +6,11 @@ import type { Tensor, TensorLike } from "../base/tensor.js";
 export interface SpectralNormOptions {
   /** Golub–Kahan–Lanczos bidiagonalization (default), or power iteration on JᵀJ. */
   method?: "lanczos" | "power";
-  /** Relative accuracy asked of sigma; default 1e-4 in f32, 1e-8 in f64. */
+  /** Relative accuracy asked of sigma, with 95 % confidence whatever the spectrum; default 1e-2. */
   rtol?: number;
   /** Default 100 for lanczos, 1000 for power; one step is one J and one Jᵀ application. */
   maxSteps?: number;
-  /** Go on until upper/lower − 1 is at most this. */
+  /** And upper/lower − 1 is to be at most this; default 0.1. */
   bracket?: number;
   /** Default 0, so that a run repeats; the probability of `upper` is over seeds. */
   seed?: number;
@@ -41,7 +41,7 @@ export interface SpectralNormProgress {
 }
 
 /** How a solver's run ended. */
-export type SpectralNormStatus = "converged" | "step-limit" | "precision-limit" | "zero-operator" | "breakdown";
+export type SpectralNormStatus = "converged" | "exact" | "step-limit" | "precision-limit" | "zero-operator";
 
 /**
  * What is kept of the basis, and each new vector is made orthogonal to: both sides, one side, or nothing (power
@@ -52,6 +52,8 @@ export type Reorthogonalization = "full" | "one-sided" | "none";
 /** A largest singular value with its bracket, its vectors, and how the run ended. */
 export interface SpectralNorm {
   sigma: number;
+  /** |sigma/true − 1| is at most this with 95 % confidence over seeds, whatever the spectrum. */
+  accuracy: number;
   /**
    * ‖J v‖/‖v‖ at the returned right vector, less the rounding allowance of MATH 10.4; ‖Jᵀ v‖/‖v‖ at the left one where
    * that is the start's side (outShape smaller than inShape, and no guess), all of them in a core's coordinates where

@@ -4,34 +4,34 @@ import { deriveSeed } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
 import type { LinearOperator } from "../device/operator.js";
-import { characteristicFactor } from "./bracket.js";
 import { checkCoefficient } from "./coefficient.js";
 import { patternGuess } from "./guess.js";
 import { type Iterated, iterated } from "./iterated.js";
-import { type Estimate, settled } from "./iteration.js";
+import type { Estimate } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
-import { checkOperator, checkProblem, type Problem, startVector } from "./problem.js";
+import { checkOperator, checkProblem, freshVectors, type Problem, startVector } from "./problem.js";
 import type { SpectralNorm, SpectralNormOptions } from "./result.js";
-import { basisNote, breakdown, type Ending, finished, type Outcome, stepLimit, zeroOperator } from "./status.js";
+import { basisNote, outcome } from "./status.js";
+
+/** Of `rtol` and `accuracy`, which hold with 95 % confidence. */
+const usualDoubt = 0.05;
 
 /**
  * sigma_max of a linear operator J, by Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization, or by power
  * iteration on JᵀJ. Where the basis of both sides would pass `basisBudget`, Lanczos on JᵀJ goes on with one side of it, and
  * past that with thick restarts.
  *
- * Stopping rule: the estimated relative error of sigma is at most rtol/10 at two steps in a row. The estimate is, for
- * lanczos, the larger of the relative change of sigma and the smaller of ρ and ρ²/(2(1 − (sigma₂/sigma)²)), where
- * ρ = residual/sigma and sigma₂ is the second Ritz value; for power, the smaller of ρ and the change extrapolated
- * geometrically. Where rounding is coarser than rtol the rule is applied with rounding, and the status is
- * "precision-limit". With `bracket` the run goes on until upper/lower − 1 is that small too. The rule cannot see a
- * singular value that the start vector barely touches, as when a guess is close to another singular vector; `upper`
- * holds in any case.
+ * A run goes on until two statements are proven, whatever the spectrum: that sigma is within rtol of the largest singular
+ * value with 95 % confidence, and that upper/lower − 1 is at most `bracket` with probability 1 − failureProbability
+ * (docs/theory.md, section 10; the confidence is over seeds). Where rounding is coarser than what was asked it goes on to
+ * what rounding allows, and the status is "precision-limit". Where the Krylov space closes, the run goes on from a fresh
+ * random vector in its complement; closed twice, or the whole space, it is "exact".
  *
  * @param op a linearization of this library, or any operator of your own: it is handed copies as Float64Array tensors
  *   and must return Float64Array tensors of outShape (jvp) and inShape (vjp)
  * @returns also when the steps run out: see `status` and `message`. `sigma` never exceeds the true value by more than
- *   rounding; `upper` holds with probability 1 − failureProbability over seeds (MATH 10.2, 10.2b with `start`, 10.2c for
- *   power), provided that the operator does not depend on the seed
+ *   rounding; `upper` holds with probability 1 − failureProbability over seeds, provided that the operator does not
+ *   depend on the seed
  * @throws TypeError and RangeError for arguments of a wrong kind or value, for answers of `op` of a wrong kind, shape
  *   or that are not finite, and for a vjp that is not the adjoint of jvp
  * @example
@@ -94,7 +94,14 @@ function copied({ data, shape }: Tensor): Tensor {
 
 async function leadingRight(op: LinearOperator): Promise<Float64Array> {
   const seed = deriveSeed(0, "value map");
-  const { right } = await spectralNorm(op, { rtol: 1e-3, maxSteps: 60, seed, start: "random" });
+  const { right } = await spectralNorm(op, {
+    rtol: 0.1,
+    bracket: 1,
+    maxSteps: 60,
+    seed,
+    start: "random",
+    failureProbability: 0.5,
+  });
   return Float64Array.from(right.data);
 }
 
@@ -104,70 +111,37 @@ async function solve(
   op: Iterated,
   { signal, onProgress }: SpectralNormOptions,
 ): Promise<SpectralNorm> {
-  const { maxSteps } = problem;
-  const iteration = problem.method.iterate(space, problem.basisBudget);
+  const { maxSteps, method, guessed: guess, basisBudget } = problem;
+  const iteration = method.iterate(space, { guess, basisBudget, fresh: freshVectors(problem) });
   const history: number[] = [];
-  const errors: number[] = [];
   for (;;) {
     if (signal) await turn();
     throwIfAborted(signal);
     const estimate = await iteration.next();
     history.push(estimate.sigma);
-    errors.push(estimate.error);
     onProgress?.({ type: "step", step: history.length, maxSteps, sigma: estimate.sigma });
-    const outcome = outcomeOf(estimate, errors, space, problem);
-    if (outcome) return result(space, problem, op, estimate, outcome, history);
+    if (hasEnded(estimate, history.length, space.roundoff, problem)) {
+      return result(space, problem, op, estimate, history);
+    }
   }
 }
 
-/** How the run has ended, or undefined if it goes on. */
-function outcomeOf(
-  estimate: Estimate,
-  errors: readonly number[],
-  space: KrylovSpace,
-  { rtol: wanted, bracket, maxSteps, ...problem }: Problem,
-): Outcome | undefined {
-  const { sigma, invariant } = estimate;
-  if (sigma === 0) return zeroOperator();
-  const { dtype, roundoff } = space;
-  const rtol = wanted ?? (dtype === "f32" ? 1e-4 : 1e-8);
-  const steps = errors.length;
-  const ending: Ending = {
-    dtype,
-    roundoff,
-    rtol,
-    bracket,
-    steps,
-    error: errors[steps - 1],
-    settled: settled(errors, Math.max(rtol, roundoff)),
-    width:
-      bracket === undefined ? Number.POSITIVE_INFINITY : width(upperFactor(space, problem, estimate, steps), roundoff),
-    leastWidth: width(1, roundoff),
-  };
-  const narrow = bracket === undefined || ending.width <= bracket || ending.leastWidth > bracket;
-  if (ending.settled && narrow) return finished(ending);
-  if (invariant) return breakdown(ending);
-  return steps >= maxSteps ? stepLimit(ending) : undefined;
+function hasEnded(estimate: Estimate, steps: number, roundoff: number, problem: Problem): boolean {
+  const { sigma, ended, underflow } = estimate;
+  return sigma === 0 || ended || underflow || steps >= problem.maxSteps || isProven(estimate, roundoff, problem);
 }
 
-/** The smaller of what the number of steps and what the steps found allow, on the same event (MATH 10.2). */
-function upperFactor(
-  { domainSize: dimension, roundoff }: KrylovSpace,
-  { method, failureProbability, guessed }: Pick<Problem, "method" | "failureProbability" | "guessed">,
-  { sigma, ...estimate }: Estimate,
-  steps: number,
-): number {
-  const question = { dimension, steps, failureProbability, guess: guessed };
-  if (!estimate.projection || sigma === 0) return method.factor(question);
-  const projection = estimate.projection();
-  // A restarted basis holds no Krylov space longer than the first, and its leading Ritz value has only grown since.
-  const factor = method.factor({ ...question, steps: projection.unrestarted });
-  return Math.min(factor, characteristicFactor(question, projection, roundoff));
+/** Whether rtol and bracket are met, each as far as rounding allows. */
+function isProven({ within }: Estimate, roundoff: number, { rtol, bracket, failureProbability }: Problem): boolean {
+  return (
+    within(reachableFactor(bracket, roundoff), failureProbability) &&
+    within(reachableFactor(rtol, roundoff), usualDoubt)
+  );
 }
 
-/** upper/lower − 1 before the final stretch is known, which may differ from sigma by one more rounding. */
-function width(factor: number, roundoff: number): number {
-  return roundoff < 1 ? (factor * (1 + roundoff) ** 2) / (1 - roundoff) - 1 : Number.POSITIVE_INFINITY;
+/** The factor at which upper/lower − 1 is what was asked, or about its least where rounding leaves more than that. */
+function reachableFactor(width: number, roundoff: number): number {
+  return Math.max(((1 + width) * (1 - roundoff)) / (1 + roundoff) ** 2, 1 + 2 * roundoff);
 }
 
 async function result(
@@ -175,28 +149,47 @@ async function result(
   problem: Problem,
   op: Iterated,
   estimate: Estimate,
-  outcome: Outcome,
   history: number[],
 ): Promise<SpectralNorm> {
-  const { sigma, residual, domain, reorthogonalization, restarts } = estimate;
+  const { residual, domain, reorthogonalization, restarts, factor } = estimate;
+  const { failureProbability, rtol, bracket } = problem;
+  const { roundoff, dtype } = space;
   const steps = history.length;
   const pair = await space.ritzPair(domain);
   // Any direction is a left singular vector of zero.
-  const isZero = sigma === 0;
+  const isZero = estimate.sigma === 0;
   if (isZero) pair.range.data[0] = 1;
   const stretch = checkCoefficient("the final norm", pair.stretch, steps, space);
-  const certified = isZero ? undefined : await space.certifiedStretch?.(pair.domain);
-  const lower = certified ?? stretch * Math.max(0, 1 - space.roundoff);
-  const upper = Math.max(sigma, stretch, lower) * upperFactor(space, problem, estimate, steps) * (1 + space.roundoff);
+  const certifiedLower = isZero ? undefined : await space.certifiedStretch?.(pair.domain);
+  const lower = certifiedLower ?? stretch * Math.max(0, 1 - roundoff);
+  const sigma = Math.max(estimate.sigma, lower);
+  const largest = Math.max(sigma, stretch) * (1 + roundoff);
+  const upper = isZero ? 0 : Math.min(largest * factor(failureProbability), Number.MAX_VALUE);
+  const usualUpper = isZero ? 0 : largest * factor(usualDoubt);
+  const accuracy = isZero ? 0 : Math.max(1 - sigma / usualUpper, sigma / lower - 1);
+  const { status, message } = outcome({
+    ...estimate,
+    sigma,
+    dtype,
+    roundoff,
+    rtol,
+    bracket,
+    steps,
+    accuracy,
+    width: upper / lower - 1,
+    failureProbability,
+    proven: !isZero && isProven(estimate, roundoff, problem),
+  });
   const [left, right] = problem.transposed ? [pair.domain, pair.range] : [pair.range, pair.domain];
   return {
-    sigma: Math.max(sigma, lower),
+    sigma,
+    accuracy,
     lower,
-    upper: Math.min(upper, Number.MAX_VALUE),
-    failureProbability: problem.failureProbability,
-    certified: space.dtype === "f64" || certified !== undefined,
-    status: outcome.status,
-    message: outcome.message + basisNote({ reorthogonalization, restarts, basisBudget: problem.basisBudget }),
+    upper,
+    failureProbability,
+    certified: dtype === "f64" || certifiedLower !== undefined,
+    status,
+    message: message + basisNote({ reorthogonalization, restarts, basisBudget: problem.basisBudget }),
     steps,
     applications: 2 * steps + 1,
     reorthogonalization,

@@ -8,57 +8,97 @@ export interface Outcome {
 
 /** What an outcome is told from. */
 export interface Ending {
+  sigma: number;
   dtype: "f32" | "f64";
   roundoff: number;
   rtol: number;
-  bracket?: number;
+  bracket: number;
+  failureProbability: number;
   steps: number;
-  /** The estimated relative error of sigma. */
-  error: number;
-  /** Whether sigma has settled to rtol, or to roundoff where that is larger. */
-  settled: boolean;
-  /** upper/lower − 1 where a bracket was asked for, and the least that rounding leaves of it. */
+  /** How near sigma is with 95 % confidence, and upper/lower − 1. */
+  accuracy: number;
   width: number;
-  leastWidth: number;
+  /** Whether rtol and bracket are met, each as far as rounding allows. */
+  proven: boolean;
+  /** Whether the Krylov space is the whole space, or has closed twice. */
+  exact: boolean;
+  underflow?: boolean;
 }
 
-export function zeroOperator(): Outcome {
-  return {
-    status: "zero-operator",
-    message: "The operator sent a random vector to zero, so it is zero: check masks and weights if that is unexpected.",
-  };
+/** Rounding of this size leaves no digit of sigma to speak of. */
+const hopeless = 1e-2;
+
+export function outcome(ending: Ending): Outcome {
+  const { sigma, roundoff, rtol, bracket, accuracy, width, proven, exact, underflow } = ending;
+  if (sigma === 0) return zeroOperator;
+  if (underflow) return underflown(ending);
+  if (roundoff >= hopeless) return beyondRounding(ending);
+  if (exact) return closed(ending);
+  if (accuracy <= rtol && width <= bracket) return converged(ending);
+  return proven ? coarse(ending) : stepLimit(ending);
 }
 
-export function breakdown({ steps }: Ending): Outcome {
+const zeroOperator: Outcome = {
+  status: "zero-operator",
+  message: "The operator sent a random vector to zero, so it is zero: check masks and weights if that is unexpected.",
+};
+
+function underflown({ sigma, dtype }: Ending): Outcome {
   return {
-    status: "breakdown",
+    status: "precision-limit",
     message:
-      `The Krylov space closed after ${count(steps)}, which makes sigma exact to rounding unless the start vector ` +
-      "missed the leading direction; another seed tells.",
+      `Sigma is about ${brief(sigma)}, where ${dtype} numbers underflow and lose their digits; scale the layer up` +
+      `${dtype === "f32" ? ", or use an f64 runtime" : ""}.`,
   };
 }
 
-export function finished({ dtype, roundoff, rtol, bracket, steps, width }: Ending): Outcome {
-  const coarse = rtol < roundoff;
-  if (!coarse && (bracket === undefined || width <= bracket)) {
-    return { status: "converged", message: `Sigma settled to within rtol = ${rtol} after ${count(steps)}.` };
-  }
-  const asked = coarse ? `rtol = ${rtol}` : `a bracket of ${bracket}`;
+function beyondRounding({ dtype, roundoff, steps }: Ending): Outcome {
+  return {
+    status: "precision-limit",
+    message:
+      `After ${count(steps)} sigma is known to no better than rounding, which in this ${dtype} operator may be as large ` +
+      `as ${brief(roundoff)} of it: its scores are so large that few of their digits are left behind the point; ` +
+      `${dtype === "f32" ? "use an f64 runtime, or scale queries and keys down" : "scale queries and keys down"}.`,
+  };
+}
+
+function closed({ steps, roundoff }: Ending): Outcome {
+  return {
+    status: "exact",
+    message:
+      `After ${count(steps)} nothing of the operator is left outside the Krylov space, so that sigma is exact to ` +
+      `rounding (${brief(roundoff)}).`,
+  };
+}
+
+function converged({ steps, accuracy, width, failureProbability }: Ending): Outcome {
+  return {
+    status: "converged",
+    message:
+      `After ${count(steps)} sigma is within ${brief(accuracy)} with 95 % confidence, and upper within ${brief(width)} of ` +
+      `lower with probability 1 − ${failureProbability}.`,
+  };
+}
+
+function coarse({ dtype, roundoff, rtol, bracket, steps, accuracy }: Ending): Outcome {
+  const asked = accuracy > rtol ? `rtol = ${rtol}` : `a bracket of ${bracket}`;
   const remedy = dtype === "f32" ? "use an f64 runtime for more" : "ask for no more than that";
   return {
     status: "precision-limit",
     message:
-      `Sigma settled after ${count(steps)} to within ${brief(roundoff)}, the rounding of this ${dtype} operator, ` +
-      `which is too coarse for ${asked}; ${remedy}.`,
+      `After ${count(steps)} sigma is known to within ${brief(accuracy)}, by the rounding of this ${dtype} operator ` +
+      `(${brief(roundoff)}), which is too coarse for ${asked}; ${remedy}.`,
   };
 }
 
-export function stepLimit({ rtol, bracket, steps, error, settled, width }: Ending): Outcome {
-  const message = settled
-    ? `Sigma settled within the ${count(steps)} allowed, but upper/lower − 1 = ${brief(width)} is still above the ` +
-      `bracket of ${bracket} asked for; raise maxSteps, bracket or failureProbability.`
-    : `Stopped at the ${count(steps)} allowed with an estimated relative error of ${brief(error)} where rtol = ${rtol} ` +
-      "takes a tenth of that at two steps in a row; raise maxSteps, since the largest singular values may lie close together.";
+function stepLimit({ rtol, bracket, steps, accuracy, width }: Ending): Outcome {
+  const near = `sigma within ${brief(accuracy)} with 95 % confidence`;
+  const message =
+    accuracy <= rtol
+      ? `The ${count(steps)} allowed prove ${near}, but leave upper/lower − 1 = ${brief(width)} above the bracket of ` +
+        `${bracket} asked for; raise maxSteps, bracket or failureProbability.`
+      : `The ${count(steps)} allowed prove ${near}, where rtol = ${rtol} was asked for; raise maxSteps or rtol: the ` +
+        "largest singular values may lie close together.";
   return { status: "step-limit", message };
 }
 

@@ -3,14 +3,14 @@
 import { dot, norm } from "../linalg/vector.js";
 
 /** The projection of a symmetric matrix on a Lanczos basis; the last off-diagonal entry leads out of it. */
-export interface Lanczos {
-  diagonal: number[];
-  offDiagonal: number[];
+export interface Tridiagonal {
+  readonly diagonal: readonly number[];
+  readonly offDiagonal: readonly number[];
 }
 
 export interface ThickRestart {
   /** The same for the shorter basis, tridiagonal again. */
-  projection: Lanczos;
+  projection: { diagonal: number[]; offDiagonal: number[] };
   /** The Ritz values that were let go. */
   discarded: number[];
   /** g of length √2 each: V ← V(I − g gᵀ), one after the other, brings the shorter basis to V's first columns. */
@@ -21,7 +21,7 @@ export interface ThickRestart {
  * Keeps the `kept` largest Ritz values. The new basis spans their Ritz vectors, turned so that only the last of it is
  * coupled to the vector that leads out, which stays as it is: Lanczos goes on from there by its three-term recurrence.
  */
-export function thickRestart({ diagonal, offDiagonal }: Lanczos, kept: number): ThickRestart {
+export function thickRestart({ diagonal, offDiagonal }: Tridiagonal, kept: number): ThickRestart {
   const size = diagonal.length;
   const { values, vectors } = eigenSystem(diagonal, offDiagonal);
   const out = offDiagonal[size - 1];
