@@ -1,8 +1,11 @@
 // Golub–Kahan–Lanczos on one small matrix, a product at a time, with full reorthogonalization on the host.
 import type { Random } from "../base/random.js";
-import { leadingTriplet } from "../linalg/smallSvd.js";
 import { addScaled, dot, norm } from "../linalg/vector.js";
-import { characteristicFactor, lanczosFactor } from "../spectral/bracket.js";
+import { characteristicFactorWithin, lanczosFactor } from "../spectral/bracket.js";
+import { Segment } from "../spectral/segment.js";
+
+/** Whatever holds with 95 % confidence. */
+const doubt = 0.05;
 
 /** What is good enough: a relative accuracy, and an absolute one. `roundoff` is that of the products, relative. */
 export interface Enough {
@@ -19,17 +22,16 @@ export class BlockProcess {
   /** Whether sigma is good enough, with 95 % confidence over the start. */
   ended = false;
   readonly #enough: Enough;
-  readonly #dimension: number;
   /** Steps after which the basis is the whole space. */
   readonly #longest: number;
   readonly #rights: Float64Array[];
   readonly #lefts: Float64Array[] = [];
-  readonly #alphas: number[] = [];
-  readonly #betas: number[] = [];
+  readonly #found: Segment;
+  #alpha = 0;
 
   constructor(dIn: number, dOut: number, enough: Enough, random: Random) {
     this.#enough = enough;
-    this.#dimension = dIn;
+    this.#found = new Segment(dIn, false);
     this.#longest = Math.min(dIn, dOut + 1);
     this.start = random.fillGaussian(new Float64Array(dIn), 1);
     makeUnit(this.start);
@@ -38,7 +40,7 @@ export class BlockProcess {
 
   /** The next left vector, from the image of the last right one. */
   left(image: Float64Array): Float64Array {
-    this.#alphas.push(orthonormalize(image, this.#lefts));
+    this.#alpha = orthonormalize(image, this.#lefts);
     this.#lefts.push(image.slice());
     return this.#lefts[this.#lefts.length - 1];
   }
@@ -46,9 +48,8 @@ export class BlockProcess {
   /** The next right vector, from the transposed image of the last left one. */
   right(image: Float64Array): Float64Array {
     const beta = orthonormalize(image, this.#rights);
-    this.#betas.push(beta);
-    const { sigma } = leadingTriplet(this.#alphas, this.#betas);
-    this.sigma = sigma;
+    this.#found.push(this.#alpha, beta);
+    this.sigma = this.#found.leading().sigma;
     this.ended = this.#isEnough(beta);
     const next = image.slice();
     this.#rights.push(next);
@@ -58,15 +59,13 @@ export class BlockProcess {
   #isEnough(beta: number): boolean {
     const { accuracy, roundoff, floor } = this.#enough;
     const { sigma } = this;
-    const steps = this.#alphas.length;
+    const { size: steps, dimension, guess } = this.#found;
     if (sigma === 0 || beta === 0 || steps >= this.#longest) return true;
-    const question = { dimension: this.#dimension, steps, failureProbability: 0.05, guess: false };
-    const shares = { alphas: this.#alphas.map((alpha) => alpha / sigma), betas: this.#betas.map((b) => b / sigma) };
-    const offDiagonal = shares.alphas.map((alpha, j) => alpha * shares.betas[j]);
-    const diagonal = shares.alphas.map((alpha, j) => alpha ** 2 + (j > 0 ? shares.betas[j - 1] ** 2 : 0));
-    const projection = { diagonal, offDiagonal, discarded: [], products: offDiagonal, unrestarted: steps };
-    const factor = Math.min(lanczosFactor(question), characteristicFactor(question, projection, roundoff));
-    return factor - 1 <= accuracy || sigma * (factor - 1) <= floor;
+    const limit = 1 + Math.max(accuracy, floor / sigma);
+    return (
+      lanczosFactor({ dimension, guess, steps, failureProbability: doubt }) <= limit ||
+      characteristicFactorWithin(limit, [this.#found.record(sigma)], doubt, roundoff)
+    );
   }
 }
 

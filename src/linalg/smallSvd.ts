@@ -6,15 +6,13 @@ import { divided, norm } from "./vector.js";
 
 export interface LeadingTriplet {
   sigma: number;
-  /** The next singular value, counted with multiplicity, to 2⁻⁶⁰ of the first; 0 for a 1×1 matrix. */
-  second: number;
   /** Unit vectors of length k with B·right = sigma·left. */
   left: Float64Array;
   right: Float64Array;
 }
 
 /**
- * The largest singular value of the k×k upper bidiagonal B, its vectors, and the second largest value.
+ * The largest singular value of the k×k upper bidiagonal B and its vectors.
  * @param alphas the diagonal, length k ≥ 1
  * @param betas the superdiagonal, length at least k − 1 (the rest is not read)
  */
@@ -25,11 +23,10 @@ export function leadingTriplet(alphas: ArrayLike<number>, betas: ArrayLike<numbe
     offDiagonal[2 * i] = alphas[i];
     if (i > 0) offDiagonal[2 * i - 1] = betas[i - 1];
   }
-  const { value, second, vector } = leadingPair(new Float64Array(2 * size), offDiagonal);
-  if (value === 0) return { sigma: 0, second: 0, left: unitVector(size), right: unitVector(size) };
+  const { value, vector } = leadingPair(new Float64Array(2 * size), offDiagonal);
+  if (value === 0) return { sigma: 0, left: unitVector(size), right: unitVector(size) };
   return {
     sigma: value,
-    second: size === 1 ? 0 : Math.max(0, second),
     left: everyOther(vector, 1),
     right: everyOther(vector, 0),
   };

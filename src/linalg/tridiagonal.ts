@@ -6,7 +6,7 @@ import { divided, norm } from "./vector.js";
 const absoluteAccuracy = 2 ** -60;
 
 /**
- * The largest two eigenvalues, counted with multiplicity, and a unit eigenvector of the first. The matrix must not be
+ * The largest eigenvalue and a unit eigenvector of it. The matrix must not be
  * negative definite; a matrix of zeros has the first unit vector.
  * @param diagonal of length k ≥ 1
  * @param offDiagonal of length at least k − 1 (the rest is not read)
@@ -14,13 +14,13 @@ const absoluteAccuracy = 2 ** -60;
 export function leadingPair(
   diagonal: ArrayLike<number>,
   offDiagonal: ArrayLike<number>,
-): { value: number; second: number; vector: Float64Array } {
+): { value: number; vector: Float64Array } {
   const size = diagonal.length;
   let scale = 0;
   for (let i = 0; i < size; i++) {
     scale = Math.max(scale, Math.abs(diagonal[i]), i > 0 ? Math.abs(offDiagonal[i - 1]) : 0);
   }
-  if (scale === 0) return { value: 0, second: 0, vector: Float64Array.from({ length: size }, (_, i) => (i ? 0 : 1)) };
+  if (scale === 0) return { value: 0, vector: Float64Array.from({ length: size }, (_, i) => (i ? 0 : 1)) };
   const couplings = Float64Array.from({ length: size - 1 }, (_, i) => offDiagonal[i] / scale);
   const matrix: Tridiagonal = {
     diagonal: Float64Array.from(diagonal, (entry) => entry / scale),
@@ -33,9 +33,8 @@ export function leadingPair(
     const mean = (matrix.diagonal[i - 1] + matrix.diagonal[i]) / 2;
     least = Math.max(least, matrix.diagonal[i], mean + Math.abs(matrix.offDiagonal[i - 1]));
   }
-  const [value, above] = bisect(least - 4 * Number.EPSILON, 3.1, (x) => hasFrom(matrix, x, 1));
-  const [second] = size === 1 ? [0] : bisect(-3.1, above, (x) => hasFrom(matrix, x, 2));
-  return { value: value * scale, second: second * scale, vector: eigenvectorBelow(matrix, above) };
+  const [value, above] = bisect(least - 4 * Number.EPSILON, 3.1, (x) => hasFrom(matrix, x));
+  return { value: value * scale, vector: eigenvectorBelow(matrix, above) };
 }
 
 interface Tridiagonal {
@@ -55,16 +54,11 @@ function bisect(low: number, high: number, holds: (x: number) => boolean): [low:
   }
 }
 
-/** Whether so many eigenvalues are at least x: as many as pivots of T − x·I are not negative. */
-function hasFrom({ diagonal, squares }: Tridiagonal, x: number, wanted: number): boolean {
-  let missing = wanted;
+/** Whether an eigenvalue is at least x: as many are as pivots of T − x·I are not negative. */
+function hasFrom({ diagonal, squares }: Tridiagonal, x: number): boolean {
   let pivot = diagonal[0] - x;
-  if (pivot >= 0 && --missing === 0) return true;
-  for (let i = 1; i < diagonal.length; i++) {
-    pivot = nextPivot(diagonal[i] - x, squares[i - 1], pivot);
-    if (pivot >= 0 && --missing === 0) return true;
-  }
-  return false;
+  for (let i = 1; pivot < 0 && i < diagonal.length; i++) pivot = nextPivot(diagonal[i] - x, squares[i - 1], pivot);
+  return pivot >= 0;
 }
 
 function nextPivot(entry: number, square: number, pivot: number): number {

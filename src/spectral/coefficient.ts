@@ -4,9 +4,9 @@ import type { KrylovSpace } from "./krylov.js";
 /** The smallest numbers of full precision. */
 const smallest = { f32: 2 ** -126, f64: 2 ** -1022 };
 
-/** Whether the entries of an image of this norm are, as a rule, too small for the digits of the dtype. */
-export function underflows(norm: number, { dtype, rangeSize }: KrylovSpace): boolean {
-  return norm > 0 && norm < smallest[dtype] * Math.sqrt(rangeSize);
+/** The norm below which most entries of an image have lost digits to underflow. */
+export function underflowLimit({ dtype, rangeSize }: KrylovSpace): number {
+  return smallest[dtype] * Math.sqrt(rangeSize);
 }
 
 /** The norm that a step found; refused when not finite, as by overflow inside a device. */

@@ -10,12 +10,16 @@ export interface Estimate {
   exact: boolean;
   /** Whether it cannot be made longer. */
   ended: boolean;
-  /** Whether the operator's numbers are too small for its dtype. */
-  underflow?: boolean;
+  /** Whether the next step is the first of a fresh segment, and may show that sigma is exact. */
+  closing?: boolean;
+  /** Where the operator's numbers are too small for its dtype: the norm from which on they would not be. */
+  underflow?: number;
   /** f for which sigma_max ≤ f·sigma with probability at least 1 − failureProbability over seeds, rounding apart. */
   factor(failureProbability: number): number;
   /** Whether f is at most `limit`, above 1: cheaper than f itself. */
   within(limit: number, failureProbability: number): boolean;
+  /** The f that rounding leaves room for, whatever is proven. */
+  least: number;
   reorthogonalization: Reorthogonalization;
   restarts: number;
   /** Coefficients of v for `KrylovSpace.ritzPair`. */

@@ -2,11 +2,14 @@
 // what becomes of it when its basis would outgrow the memory allowed (first one side of the basis is given up, then the
 // other restarted), and how it goes on where the Krylov space has closed.
 import { characteristicFactor, characteristicFactorWithin, lanczosFactor } from "./bracket.js";
-import { checkCoefficient, underflows } from "./coefficient.js";
+import { checkCoefficient, underflowLimit } from "./coefficient.js";
 import type { Estimate, Iteration, Start } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
 import { type Leading, Segment } from "./segment.js";
 import { thickRestart } from "./thickRestart.js";
+
+/** What is left of a vector by rounding alone, in units of the operator's, is at most this many times its roundoff. */
+const noise = 4;
 
 /** Vectors of the domain: fewer leave restarts so little that sigma creeps. */
 const leastVectors = 5;
@@ -59,29 +62,34 @@ class Factorization {
     const { alpha, beta } = await (this.#oneSided ? space.tridiagonalize(this.#size) : space.bidiagonalize(this.#size));
     this.#steps++;
     checkCoefficient("alpha", alpha, this.#steps, space);
-    const underflow = this.#steps === 1 && underflows(alpha, space);
+    const limit = underflowLimit(space);
+    const underflow = this.#steps === 1 && alpha > 0 && alpha < limit ? limit : undefined;
+    // Where that has happened beta says nothing, and need not be a number.
     if (!underflow) checkCoefficient("beta", beta, this.#steps, space);
-    this.#segment.push(alpha, underflow ? 0 : beta);
+    this.#segment.push(alpha, underflow ? alpha : beta);
     const leading = this.#leading();
     const { sigma } = leading;
-    const negligible = space.roundoff * sigma;
-    const gap = this.#oneSided ? (alpha * beta) / sigma : Math.min(alpha, beta);
-    const closes = sigma > 0 && !underflow && gap <= negligible;
-    const leavesNoImage = !this.#oneSided && alpha <= negligible;
+    // What leads out of the space; without vectors of the range, the entry alpha·beta of AᵀA.
+    const gap = this.#oneSided ? (alpha / sigma) * beta : Math.min(alpha, beta);
+    const closes = sigma > 0 && !underflow && gap <= noise * space.roundoff * sigma;
+    const leavesNoImage = closes && !this.#oneSided && alpha <= beta;
     if (leavesNoImage) this.#withoutImage++;
     const spans =
       this.#size >= space.domainSize ||
       (closes && !this.#oneSided && this.#size - this.#withoutImage >= space.rangeSize);
     const { factor, within } = this.#proof(sigma, spans);
+    const before = this.#closed.length;
     if (spans) this.#end();
     else if (closes) await this.#close(leading, gap, leavesNoImage);
     return {
       ...leading,
       exact: this.#exact,
       ended: this.#ended,
+      closing: before === 0 && this.#closed.length === 1,
       underflow,
       factor,
       within,
+      least: 1 + 2 * space.roundoff + (sigma > 0 ? this.#rest / sigma : 0),
       reorthogonalization: this.#oneSided ? "one-sided" : "full",
       restarts: this.#restarts,
     };
@@ -159,6 +167,7 @@ class Factorization {
       await this.#space.restart(reflections, locked, 1, segment.size + 1);
       this.#locked = { diagonal: projection.diagonal, offDiagonal: [0] };
       this.#best = { ...this.#best, domain: Float64Array.of(1) };
+      this.#restarts++;
     }
     if (this.#size <= most) return;
     const [first, size] = [this.#locked.diagonal.length, segment.size];

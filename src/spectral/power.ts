@@ -22,6 +22,7 @@ export function powerIteration(space: KrylovSpace, { guess }: Start): Iteration 
         exact: dimension === 1,
         ended: dimension === 1,
         factor,
+        least: 1 + 2 * space.roundoff,
         within: (limit, failureProbability) => factor(failureProbability) <= limit,
         reorthogonalization: "none",
         restarts: 0,

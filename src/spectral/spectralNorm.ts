@@ -127,21 +127,17 @@ async function solve(
 }
 
 function hasEnded(estimate: Estimate, steps: number, roundoff: number, problem: Problem): boolean {
-  const { sigma, ended, underflow } = estimate;
-  return sigma === 0 || ended || underflow || steps >= problem.maxSteps || isProven(estimate, roundoff, problem);
+  const { sigma, ended, closing, underflow } = estimate;
+  if (sigma === 0 || ended || underflow || steps >= problem.maxSteps) return true;
+  return !closing && isProven(estimate, roundoff, problem);
 }
 
 /** Whether rtol and bracket are met, each as far as rounding allows. */
-function isProven({ within }: Estimate, roundoff: number, { rtol, bracket, failureProbability }: Problem): boolean {
-  return (
-    within(reachableFactor(bracket, roundoff), failureProbability) &&
-    within(reachableFactor(rtol, roundoff), usualDoubt)
-  );
-}
-
-/** The factor at which upper/lower − 1 is what was asked, or about its least where rounding leaves more than that. */
-function reachableFactor(width: number, roundoff: number): number {
-  return Math.max(((1 + width) * (1 - roundoff)) / (1 + roundoff) ** 2, 1 + 2 * roundoff);
+function isProven({ within, least }: Estimate, roundoff: number, problem: Problem): boolean {
+  const { rtol, bracket, failureProbability } = problem;
+  // The factor at which upper/lower − 1 is what was asked.
+  const reachable = (width: number) => Math.max(((1 + width) * (1 - roundoff)) / (1 + roundoff) ** 2, least);
+  return within(reachable(bracket), failureProbability) && within(reachable(rtol), usualDoubt);
 }
 
 async function result(
@@ -163,7 +159,7 @@ async function result(
   const certifiedLower = isZero ? undefined : await space.certifiedStretch?.(pair.domain);
   const lower = certifiedLower ?? stretch * Math.max(0, 1 - roundoff);
   const sigma = Math.max(estimate.sigma, lower);
-  const largest = Math.max(sigma, stretch) * (1 + roundoff);
+  const largest = Math.max(sigma, stretch, estimate.underflow ?? 0) * (1 + roundoff);
   const upper = isZero ? 0 : Math.min(largest * factor(failureProbability), Number.MAX_VALUE);
   const usualUpper = isZero ? 0 : largest * factor(usualDoubt);
   const accuracy = isZero ? 0 : Math.max(1 - sigma / usualUpper, sigma / lower - 1);

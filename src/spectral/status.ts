@@ -22,7 +22,7 @@ export interface Ending {
   proven: boolean;
   /** Whether the Krylov space is the whole space, or has closed twice. */
   exact: boolean;
-  underflow?: boolean;
+  underflow?: number;
 }
 
 /** Rounding of this size leaves no digit of sigma to speak of. */

@@ -85,7 +85,7 @@ describe("the Krylov space.restart", () => {
     for (const kept of [4, 2, 5]) {
       const size = projection.diagonal.length;
       const shorter = thickRestart(projection, kept);
-      await space.restart(shorter.reflections, size, kept);
+      await space.restart(shorter.reflections, size, kept, 1);
       projection = shorter.projection;
       await expectProjection(space, projection, 1e-13);
       for (let k = kept; k < 9; k++) {
