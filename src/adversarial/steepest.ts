@@ -25,9 +25,13 @@ export interface SteepestOptions {
   signal?: AbortSignalLike;
 }
 
+/** More than any bracket: an ascent asks for no upper end. */
+const anyBracket = 1e9;
+
 /** ‖J‖₂, with its singular vectors, by `spectralNorm`. */
 export async function steepestIn2(at: Linearization, { guess, ...options }: SteepestOptions): Promise<Steepest> {
-  const { sigma, lower, left, right } = await spectralNorm(at, { ...options, ...(guess ? { start: guess } : {}) });
+  const asked = { ...options, bracket: anyBracket, ...(guess ? { start: guess } : {}) };
+  const { sigma, lower, left, right } = await spectralNorm(at, asked);
   return { value: sigma, lower, left, right };
 }
 
