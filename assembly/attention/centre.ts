@@ -4,7 +4,7 @@
 import { laneSum, largestLane, madd, MR, NR, ROW, splat, WORD } from "../base/simd";
 import { barrier, shareEnd, shareStart } from "../base/team";
 import { addBias, multiplyTokens } from "./channels";
-import { keyChannel, kvHeadOf, valueChannel } from "./layer";
+import { gateChannel, keyChannel, kvHeadOf, valueChannel } from "./layer";
 import { groupEndPanel, Primal } from "./primal";
 import { keysMayShift, queriesFollowKeys, valuesMayShift } from "./score";
 
@@ -95,7 +95,7 @@ function timesMean(s: Primal, a: usize, half: bool): v128 {
 /** moves[channel]: what the channels of centred tokens lack of those that the scores and the derivatives need. */
 function chooseMoves(s: Primal): void {
   const l = s.layer;
-  const keys = keyChannel(l, 0), values = valueChannel(l, 0);
+  const keys = keyChannel(l, 0), values = valueChannel(l, 0), gate = gateChannel(l);
   const keysLack = !keysStayCentred(s), valuesLack = !valuesMayShift(l), follow = queriesFollowKeys(l);
   for (let r = shareStart(l.channels), end = shareEnd(l.channels); r < end; r++) {
     let mean = load<Real>(s.offsets + <usize>r * WORD), bias = load<Real>(l.bias + <usize>r * WORD);
@@ -105,7 +105,7 @@ function chooseMoves(s: Primal): void {
         mean -= load<Real>(s.offsets + key);
         bias -= load<Real>(l.bias + key);
       }
-    } else if (r < values ? !keysLack : !valuesLack) {
+    } else if (r < values ? !keysLack : r < gate && !valuesLack) {
       mean = 0;
       bias = 0;
     }
@@ -115,7 +115,7 @@ function chooseMoves(s: Primal): void {
 
 /** Whether keys need no more than centred tokens: nothing between the projection and the scores tells keys apart. */
 function keysStayCentred(s: Primal): bool {
-  return keysMayShift(s.layer) && !s.cos;
+  return keysMayShift(s.layer) && !s.cos && !s.layer.keyNorm;
 }
 
 /** Subtracts each group's mean from its keys where they were not made from centred tokens alone. */

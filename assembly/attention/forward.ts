@@ -1,8 +1,10 @@
 // Self-attention at one input: everything that the derivatives reuse, and the output.
 import { ROW } from "../base/simd";
 import { barrier, shareEnd, shareStart } from "../base/team";
+import { shapeChannels } from "./between";
 import { centreKeys, largestLength, projectCentred, restoreValues } from "./centre";
-import { addBiasToTokens, applyOutput, rotate } from "./channels";
+import { addBiasToTokens, applyOutput } from "./channels";
+import { gateOutputs } from "./gate";
 import { endHead, firstHead, keyChannel, kvHeadOf, queryChannel } from "./layer";
 import { keyStripsOf, makeKeyStrips, makeValueStrips, packValues, valueStripsOf } from "./operands";
 import { Primal } from "./primal";
@@ -15,7 +17,7 @@ export function attend(s: Primal, y: usize): void {
   const l = s.layer;
   const width = l.heads * l.dValue, oPanel = <usize>width * ROW;
   projectCentred(s);
-  if (s.cos) rotate(s, s.qkv, 0, l.heads + l.kvHeads, false);
+  shapeChannels(s);
   barrier();
   centreKeys(s);
 
@@ -45,6 +47,7 @@ export function attend(s: Primal, y: usize): void {
     s.sharpness = max(s.sharpness, sharpness(l, s.maxRowScore, queries, keys));
   }
   barrier();
-  applyOutput(s, s.o, y);
+  if (l.gateWidth) gateOutputs(s, s.o, s.dO);
+  applyOutput(s, l.gateWidth ? s.dO : s.o, y);
   if (l.outputBias) addBiasToTokens(s, l.dOut, y, l.outputBias);
 }

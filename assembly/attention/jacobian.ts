@@ -2,13 +2,15 @@
 import { MR, NR, ROW, WORD } from "../base/simd";
 import { barrier } from "../base/team";
 import { channelPanels, channelStrips, tokenPanels, tokenStrips } from "../matrix/packing";
-import { applyOutput, multiplyTokens, rotate } from "./channels";
+import { pullShape, shapeTangents } from "./between";
+import { applyOutput, multiplyTokens } from "./channels";
+import { gateTangents, pullGate } from "./gate";
 import { endHead, firstHead, keyChannel, kvHeadOf, queryChannel, valueChannel } from "./layer";
 import { keyStripsOf, packKeys, packQueries, packValues, valueStripsOf } from "./operands";
 import { groupEndPanel, panels, Primal } from "./primal";
-import { probabilitiesOf } from "./probabilities";
+import { bendsOf, probabilitiesOf } from "./probabilities";
 import {
-  completeKeyTangents, finishKeyGradients, finishQueryGradients, keyColumns, pairQueryTangents, tangentRows,
+  bendTangents, completeKeyTangents, finishKeyGradients, finishQueryGradients, keyColumns, pairQueryTangents, tangentRows,
 } from "./score";
 import { softmaxTangent } from "./softmax";
 import { addOverKeys, addOverQueries, clearGroup, scoreTiles } from "./tiles";
@@ -19,6 +21,7 @@ export function jvp(s: Primal, u: usize, y: usize): void {
   barrier();
   headTangents(s);
   barrier();
+  if (s.layer.gateWidth) gateTangents(s);
   applyOutput(s, s.dO, y);
 }
 
@@ -39,6 +42,7 @@ export function headTangents(s: Primal): void {
       const p0 = g * s.groupPanels;
       const p = probabilitiesOf(s, h, g);
       scoreTangents(s, h, g);
+      bendTangents(s, g, bendsOf(s, h, g), s.scores);
       softmaxTangent(s, g, p, s.scores);
       const o = s.dO + <usize>(p0 * width + h * l.dValue) * ROW;
       const oPanel = <usize>width * ROW;
@@ -49,11 +53,11 @@ export function headTangents(s: Primal): void {
   }
 }
 
-/** The tangents of queries, keys and values, for u in panels. */
-export function project(s: Primal, u: usize): void {
+/** The tangents of all channels, for u in panels; those that a norm is handed are copied to `kept`, where it is not 0. */
+export function project(s: Primal, u: usize, kept: usize = 0): void {
   const l = s.layer;
   multiplyTokens(s, l.channels, l.dIn, l.project, u, s.dqkv);
-  if (s.cos) rotate(s, s.dqkv, 0, l.heads + l.kvHeads, false);
+  shapeTangents(s, s.dqkv, kept);
 }
 
 /** The rows of `keyStrips` that belong to the tangents of a group's keys. */
@@ -65,7 +69,7 @@ export function keyTangents(s: Primal, kv: i32): void {
   completeKeyTangents(s, keys);
 }
 
-/** E, the tangent of a group's scores up to a constant a query, as one product of doubled inner length: [K dK]·[dQ; Q]. */
+/** The tangent of a group's raw scores up to a constant a query, as one product of doubled inner length: [K dK]·[dQ; Q]. */
 export function scoreTangents(s: Primal, h: i32, g: i32): void {
   const l = s.layer;
   const p0 = g * s.groupPanels, rows = tangentRows(l);
@@ -82,7 +86,11 @@ export function scoreTangents(s: Primal, h: i32, g: i32): void {
 
 /** x = Jᵀ y, both in panels. */
 export function vjp(s: Primal, y: usize, x: usize): void {
-  const gO = pullOutput(s, y);
+  let gO = pullOutput(s, y, s.dO);
+  if (s.layer.gateWidth) {
+    pullGate(s, gO);
+    gO = s.dO;
+  }
   barrier();
   headGradients(s, gO);
   barrier();
@@ -111,6 +119,7 @@ export function headGradients(s: Primal, gO: usize): void {
       const right = gO + <usize>(p0 * width + h * l.dValue) * ROW;
       scoreTiles(s, g, l.dValue, valueStripsOf(s, kv), l.dValue, right, oPanel, s.scores);
       softmaxTangent(s, g, p, s.scores);
+      bendTangents(s, g, bendsOf(s, h, g), s.scores);
       const gQ = s.dqkv + <usize>(p0 * channels + queryChannel(l, h)) * ROW;
       clearGroup(s, g, gQ, d, channelBytes);
       addOverKeys(s, g, d, s.keyChannels, s.scores, gQ, channelBytes);
@@ -127,16 +136,16 @@ export function headGradients(s: Primal, gO: usize): void {
 }
 
 /** The gradient of the heads' outputs, [panel][heads·dValue][NR], from that of the layer's output. */
-export function pullOutput(s: Primal, y: usize): usize {
+export function pullOutput(s: Primal, y: usize, to: usize): usize {
   const l = s.layer;
   if (!l.outputBack) return y;
-  multiplyTokens(s, l.heads * l.dValue, l.dOut, l.outputBack, y, s.dO);
-  return s.dO;
+  multiplyTokens(s, l.heads * l.dValue, l.dOut, l.outputBack, y, to);
+  return to;
 }
 
-/** The gradient of the input from that of queries, keys and values, which is rotated back in place. */
+/** The gradient of the input from that of all channels, which is pulled back to the projections' in place. */
 export function pullChannels(s: Primal, channels: usize, x: usize): void {
   const l = s.layer;
-  if (s.cos) rotate(s, channels, 0, l.heads + l.kvHeads, true);
+  pullShape(s, channels);
   multiplyTokens(s, l.dIn, l.channels, l.projectBack, channels, x);
 }

@@ -1,7 +1,10 @@
 // The weights of a self-attention layer, packed once, and where its heads have their channels.
 import { shareEnd, shareStart } from "../base/team";
 
-/** Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue): queries, keys, values. */
+/**
+ * Weights of a layer, packed once. `channels` = heads·dHead + kvHeads·(dHead + dValue) + gateWidth: queries, keys, values,
+ * and an output gate.
+ */
 @unmanaged export class Layer {
   dIn: i32;
   dOut: i32;
@@ -21,6 +24,15 @@ import { shareEnd, shareStart } from "../base/team";
   /** 0: scores are ⟨q, k⟩; L2: they are −scale·|q − k|². */
   kind: i32;
   scale: f64;
+  /** Scores are capped at ± this; 0 for no cap. */
+  cap: f64;
+  /** Real [heads]: a logit that joins each softmax with value 0, or 0 for none. */
+  sinks: usize;
+  /** The norms of queries and of keys (ScoreNorm), or 0; the scale is in the gain and bias of the queries'. */
+  queryNorm: usize;
+  keyNorm: usize;
+  /** heads·dValue, or 0 without an output gate. */
+  gateWidth: i32;
 }
 
 /** A layer's `kind` where its scores are distances. */
@@ -41,6 +53,12 @@ export function keyChannel(l: Layer, kv: i32): i32 {
 @inline
 export function valueChannel(l: Layer, kv: i32): i32 {
   return (l.heads + l.kvHeads) * l.dHead + kv * l.dValue;
+}
+/** First channel of the output gate. */
+// @ts-ignore: decorator
+@inline
+export function gateChannel(l: Layer): i32 {
+  return valueChannel(l, l.kvHeads);
 }
 // @ts-ignore: decorator
 @inline

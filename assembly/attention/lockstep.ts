@@ -3,7 +3,8 @@
 import { NR, ROW } from "../base/simd";
 import { multiply } from "../matrix/gemm";
 import { vector } from "../vectors";
-import { rotate } from "./channels";
+import { pullShape, shapeTangents } from "./between";
+import { gateTangents, pullGate } from "./gate";
 import { headGradients, headTangents } from "./jacobian";
 import { Layer } from "./layer";
 import { Primal } from "./primal";
@@ -81,9 +82,15 @@ function eachInput(t: Lockstep, l: Layer, gO: usize, back: bool): void {
     const dqkv = s.dqkv, dO = s.dO;
     s.dqkv = channels;
     s.dO = outputs;
-    if (back) headGradients(s, gO);
-    if (s.cos) rotate(s, channels, 0, l.heads + l.kvHeads, back);
-    if (!back) headTangents(s);
+    if (back) {
+      if (l.gateWidth) pullGate(s, gO);
+      headGradients(s, l.gateWidth ? outputs : gO);
+      pullShape(s, channels);
+    } else {
+      shapeTangents(s, channels);
+      headTangents(s);
+      if (l.gateWidth) gateTangents(s);
+    }
     s.dqkv = dqkv;
     s.dO = dO;
     channels += <usize>s.panels * channelBytes;

@@ -46,6 +46,15 @@ export const WHOLE: u8 = 2;
   headBytes: usize;
   streamed: i32;
   probabilities: usize;
+  /** Where scores are capped, what the slopes of the cap are made of, laid out as the probabilities (modifiers.ts). */
+  bends: usize;
+  /** What is added to scores: 0 nothing, 1 by distance, 2 by pair; a head's `biasHead` bytes after the last one's. */
+  biasKind: i32;
+  bias: usize;
+  biasHead: usize;
+  /** Where queries or keys are normed: what they are before the gain, [panel][(heads + kvHeads)·dHead][NR], and 1/deviation. */
+  normed: usize;
+  deviations: usize;
   /** The input and the projected channels, in panels. */
   x: usize;
   qkv: usize;

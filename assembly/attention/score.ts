@@ -1,11 +1,14 @@
-// What happens between projections and scores, forward and in every derivative: inner products or distances. This is the
-// one place that asks for a layer's kind; a question is put once for a group of queries or a head, never for an entry.
+// What happens between queries, keys and probabilities, forward and in every derivative: inner products or distances, a
+// soft cap, a bias, a sink. This is the one place that asks for them; a question is put once for a group of queries or a
+// head, never for an entry.
+import { WORD } from "../base/simd";
 import { Layer, L2 } from "./layer";
 import {
   distanceTiles, finishKeyGradients as finishKeys, finishQueryGradients as finishQueries, keyProducts,
   markQueries, queryTangents,
 } from "./distance";
 import { innerTiles, pairQueries } from "./dot";
+import { addScoreBias, capScores, pullSlopes, scaleBySlope } from "./modifiers";
 import { Primal } from "./primal";
 
 /** Inner length of the product that makes tangents of scores: keys, their tangents, and for distances a row of ⟨k, dk⟩. */
@@ -29,14 +32,17 @@ export function keyColumns(l: Layer): i32 {
 // @ts-ignore: decorator
 @inline
 export function valuesMayShift(l: Layer): bool {
-  return true;
+  return !l.sinks;
 }
 
-/** Whether one row vector may be subtracted from all keys: it adds a constant to a row of scores, which the softmax drops. */
+/**
+ * Whether one row vector may be subtracted from all keys: it adds a constant to a row of scores, which the softmax drops
+ * where neither a sink nor a cap can tell.
+ */
 // @ts-ignore: decorator
 @inline
 export function keysMayShift(l: Layer): bool {
-  return true;
+  return !l.sinks && l.cap == 0;
 }
 
 /** Whether queries must be moved as keys are: scores are functions of their difference. */
@@ -60,11 +66,39 @@ export function sharpness(l: Layer, row: f64, query: f64, key: f64): f64 {
 /** Scores that far below a row's largest have probabilities that matter. */
 const NEAR: f64 = 50;
 
-/** The scores of a group, dst[panel][key][NR], from strips of keys and the panels of a head's queries. */
-export function makeScores(s: Primal, group: i32, keys: usize, queries: usize, dst: usize): void {
+/** The scores of a group, dst[panel][key][NR], from strips of keys and the panels of a head's queries, and their bends. */
+export function makeScores(
+  s: Primal, head: i32, group: i32, keys: usize, queries: usize, dst: usize, bends: usize,
+): void {
   const l = s.layer;
   if (l.kind == L2) distanceTiles(s, group, keys, tangentRows(l), queries, dst);
   else innerTiles(s, group, keys, tangentRows(l), queries, dst);
+  if (l.cap > 0) capScores(s, group, dst, bends);
+  if (s.biasKind) addScoreBias(s, head, group, dst);
+}
+
+/** The logit that joins a head's softmaxes with value 0, or −∞ for none. */
+// @ts-ignore: decorator
+@inline
+export function sinkOf(l: Layer, head: i32): Real {
+  return l.sinks ? load<Real>(l.sinks + <usize>head * WORD) : (-Infinity as Real);
+}
+
+/** Tangents of raw scores to those of what the softmax is handed, in place, or gradients back: the same factors. */
+export function bendTangents(s: Primal, group: i32, bends: usize, e: usize): void {
+  if (s.layer.cap > 0) scaleBySlope(s, group, bends, e);
+}
+
+/** Whether the second derivative of scores needs the tangents of raw scores. */
+// @ts-ignore: decorator
+@inline
+export function scoresBend(l: Layer): bool {
+  return l.cap > 0;
+}
+
+/** Gradients of ⟨v, J u⟩ with respect to scores and to their tangents, `outer`, back to raw ones, in place. */
+export function pullBends(s: Primal, group: i32, bends: usize, tangents: usize, outer: usize, scores: usize): void {
+  if (s.layer.cap > 0) pullSlopes(s, group, bends, tangents, outer, scores);
 }
 
 /** What a product with tangents of scores reads beside keys and their tangents, in strips of `tangentRows`. */

@@ -7,7 +7,7 @@ import { endStrip, firstStrip, groupEndPanel, groupStride, Primal, RULED_OUT, ti
 const NEGLIGIBLE_SCORE: Real = sizeof<Real>() == 4 ? -50 : -500;
 
 /** Masks and normalises the scores of one panel in place, and keeps account of the largest ones and of empty rows. */
-export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize): void {
+export function softmaxPanel(s: Primal, panel: i32, sink: Real, s0: i32, s1: i32, at: usize): void {
   const least = splat(-Infinity as Real);
   const zero = splat(0);
   let max0 = least, max1 = least, big0 = zero, big1 = zero;
@@ -30,6 +30,11 @@ export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize)
   // A column without an allowed key keeps the maximum −∞; 0 in its place makes all its entries exact zeros below.
   max0 = v128.bitselect(zero, max0, v128.eq<Real>(max0, least));
   max1 = v128.bitselect(zero, max1, v128.eq<Real>(max1, least));
+  const row = v128.pmax<Real>(v128.abs<Real>(max0), v128.abs<Real>(max1));
+  s.maxRowScore = max(s.maxRowScore, largestLane(row));
+  const joins = splat(sink);
+  max0 = v128.pmax<Real>(max0, joins);
+  max1 = v128.pmax<Real>(max1, joins);
   const negligible = splat(NEGLIGIBLE_SCORE);
   let sum0 = zero, sum1 = zero;
   for (let strip = s0; strip < s1; strip++) {
@@ -51,6 +56,10 @@ export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize)
   const one = splat(1);
   v128.store(s.attends + <usize>panel * ROW, v128.and(one, v128.gt<Real>(sum0, zero)));
   v128.store(s.attends + <usize>panel * ROW, v128.and(one, v128.gt<Real>(sum1, zero)), 16);
+  if (sink > (-Infinity as Real)) {
+    sum0 = v128.add<Real>(sum0, exp(v128.sub<Real>(joins, max0)));
+    sum1 = v128.add<Real>(sum1, exp(v128.sub<Real>(joins, max1)));
+  }
   sum0 = v128.div<Real>(one, v128.bitselect(one, sum0, v128.eq<Real>(sum0, zero)));
   sum1 = v128.div<Real>(one, v128.bitselect(one, sum1, v128.eq<Real>(sum1, zero)));
   for (let strip = s0; strip < s1; strip++) {
@@ -65,8 +74,6 @@ export function softmaxPanel(s: Primal, panel: i32, s0: i32, s1: i32, at: usize)
     }
   }
   s.maxScore = max(s.maxScore, largestLane(larger(big0, big1)));
-  const row = v128.pmax<Real>(v128.abs<Real>(max0), v128.abs<Real>(max1));
-  s.maxRowScore = max(s.maxRowScore, largestLane(row));
 }
 
 /** Puts −∞ where a query may not attend to a key; returns the largest |scores| of those that may. */
@@ -148,8 +155,8 @@ export function softmaxTangent(s: Primal, group: i32, p: usize, e: usize): void 
 }
 
 /**
- * Down each column, with r = Σ P∘E, a = Σ P∘M and B = (E − r)∘(M − a) + N:
- * E ← P∘(E − r), M ← P∘(M − a), N ← P∘(B − Σ P∘B).
+ * Down each column, with r = Σ P∘E, a = Σ P∘M and B = (E − r)∘(M − a) + N − r·a, where r·a drops out of columns that sum
+ * to 1, those without a sink: E ← P∘(E − r), M ← P∘(M − a), N ← P∘(B − Σ P∘B).
  */
 export function softmaxSecond(s: Primal, group: i32, p: usize, e: usize, m: usize, n: usize): void {
   const stride = groupStride(s, group);
@@ -176,13 +183,14 @@ function softmaxSecondHalf(s: Primal, group: i32, panel: i32, p: usize, e: usize
       a = v128.add<Real>(a, v128.mul<Real>(weight, v128.load(m + at)));
     }
   }
+  const constant = s.layer.sinks ? v128.mul<Real>(r, a) : splat(0);
   for (let strip = s0; strip < s1; strip++) {
     if (tileAt(s, panel, strip) == RULED_OUT) continue;
     const row = <usize>((strip - s0) * MR) * ROW;
     for (let at = row; at < row + <usize>MR * ROW; at += ROW) {
       const weight = v128.load(p + at);
       const inner = v128.sub<Real>(v128.load(e + at), r), outer = v128.sub<Real>(v128.load(m + at), a);
-      const both = v128.add<Real>(v128.mul<Real>(inner, outer), v128.load(n + at));
+      const both = v128.add<Real>(v128.mul<Real>(inner, outer), v128.sub<Real>(v128.load(n + at), constant));
       b = v128.add<Real>(b, v128.mul<Real>(weight, both));
       v128.store(e + at, v128.mul<Real>(weight, inner));
       v128.store(m + at, v128.mul<Real>(weight, outer));

@@ -9,7 +9,7 @@ import { Region } from "./heap.js";
 import { Lockstep } from "./lockstep.js";
 import { readProbabilities } from "./patterns.js";
 import { type ReducedLayer, reduceLayer } from "./reducedLayer.js";
-import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer } from "./weights.js";
+import { headSpec, type LayerSizes, type PackedLayer, packLayer, unpackLayer, withoutWeights } from "./weights.js";
 
 export class WasmAttention implements DeviceAttention<WasmVector> {
   readonly dIn: number;
@@ -108,7 +108,8 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
     const lease = this.device.lease();
     try {
       const x = lease.vector([1, this.dIn], "the input");
-      const operator = this.#at(x, lease, { ...this.#sizes, mask: "none", frequencies: undefined });
+      const weights = { ...this.#weights, layer: { ...this.#layer, at: this.#layer.plain } };
+      const operator = new WasmAttentionOperator(this.device, alone(this.#sizes), weights, x, lease);
       const output = tensor(new Float64Array(this.dOut), [1, this.dOut]);
       return new DeviceLinearization(operator, lease, output);
     } catch (error) {
@@ -133,6 +134,8 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
   }
 }
 
-function withoutWeights({ query, key, value, output, scale, ...sizes }: ResolvedSpec): LayerSizes {
-  return sizes;
+/** At a single token, without what acts on scores. */
+function alone(sizes: LayerSizes): LayerSizes {
+  const { frequencies, queryNorm, keyNorm, softcap, bias, sinks, ...rest } = sizes;
+  return { ...rest, mask: "none" };
 }

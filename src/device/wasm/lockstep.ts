@@ -2,7 +2,7 @@
 import type { WasmDevice, WasmVector } from "./device.js";
 import { borrow } from "./heap.js";
 import { LOCKSTEP, ROW, tileColumns, writeStruct } from "./layout.js";
-import type { LayerSizes } from "./weights.js";
+import { channelsOf, type LayerSizes } from "./weights.js";
 
 /** A product to be made. */
 interface Product {
@@ -73,8 +73,8 @@ export class Lockstep {
       (transposed ? kernels.vjp : kernels.jvp)(primal, from.at, to.at);
       return;
     }
-    const { dIn, dOut, heads, kvHeads, dHead, dValue } = this.sizes;
-    const channels = heads * dHead + kvHeads * (dHead + dValue);
+    const { dIn, dOut, heads, dValue } = this.sizes;
+    const channels = channelsOf(this.sizes);
     const count = together.length;
     const columns = tileColumns(heap);
     const panels = together.reduce((sum, { from }) => sum + Math.ceil(from.shape[0] / columns), 0);

@@ -20,7 +20,7 @@ import {
   writePanels,
 } from "./layout.js";
 import type { Lockstep } from "./lockstep.js";
-import type { LayerSizes, PackedLayer } from "./weights.js";
+import { channelsOf, type LayerSizes, type PackedLayer } from "./weights.js";
 
 /** An orthonormal basis of coordinates: strips of Q [features × size] and of its transpose. */
 export interface Coordinates {
@@ -48,9 +48,10 @@ export function reduceLayer(
   kernels: Kernels,
   region: Region,
   layer: PackedLayer,
-  { heads, dIn, dOut, dHead, dValue }: LayerSizes,
+  sizes: LayerSizes,
 ): ReducedLayer | undefined {
-  const channels = 2 * dHead + dValue;
+  const { heads, dIn, dOut, dValue } = sizes;
+  const channels = channelsOf(sizes);
   const onInput = worthwhile(heads, channels, dIn);
   const onOutput = layer.output !== 0 && worthwhile(heads, dValue, dOut);
   if (!onInput && !onOutput) return undefined;

@@ -4,7 +4,6 @@ import { Held } from "../../base/disposable.js";
 import { DeviceError } from "../../base/errors.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import { type Activation, resolveActivation } from "../../layers/activation.js";
-import { refuseModifiers } from "../../layers/attention/modifiers.js";
 import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
 import { type Linear, resolveLinear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
@@ -86,7 +85,6 @@ export class WasmRuntime extends Held implements Runtime {
 
   attention(spec: AttentionSpec): Attention {
     const resolved = resolveSpec(spec);
-    refuseModifiers("attention on WASM", resolved);
     return new AttentionLayer(new WasmAttention(this.device, resolved));
   }
 

@@ -1,10 +1,11 @@
 // The kernels' structures of a linearization, and memory for everything they point to.
+import { biasAt, type ResolvedBias } from "../../layers/attention/bias.js";
 import { type ResolvedMask, seenKeys } from "../../layers/attention/mask.js";
 import type { WasmVector } from "./device.js";
 import type { Heap, Region } from "./heap.js";
 import { GRADIENT_SPACE, PRIMAL, ROW, readField, stripSize, tileRows, writePanels, writeStruct } from "./layout.js";
 import type { Tiling } from "./tiles.js";
-import type { LayerSizes } from "./weights.js";
+import { channelsOf, type LayerSizes } from "./weights.js";
 
 /** How long the kernels' rows are that meet the tangents of keys, and the rows of their gradients (assembly/attention/score.ts). */
 function keyRows({ kind, dHead }: LayerSizes): { tangentRows: number; keyColumns: number } {
@@ -17,27 +18,35 @@ function keyRows({ kind, dHead }: LayerSizes): { tangentRows: number; keyColumns
 export function gradientSpace(region: Region, spec: LayerSizes, primal: number, tiling: Tiling): number {
   const { heap } = region;
   const columns = ROW / heap.word;
-  const { heads, kvHeads, dHead, dValue } = spec;
+  const { dHead, dValue } = spec;
   const tokens = tiling.panels * columns;
+  const channels = channelsOf(spec);
+  const outputs = spec.gateWidth;
+  const normed = spec.queryNorm || spec.keyNorm ? tokens * channels : 0;
   const keys = tiling.strips * tileRows(heap);
   const reals = (count: number) => region.reals(count, "the work space of a gradient");
   const at = region.bytes(GRADIENT_SPACE.bytes, "the work space of a gradient");
   writeStruct(heap, at, GRADIENT_SPACE, {
     primal,
-    channels: reals(tokens * (heads * dHead + kvHeads * (dHead + dValue))),
+    channels: reals(tokens * channels),
     keyTangents: reals(stripSize(heap, dHead, keys)),
     valueTangents: reals(keys * dValue),
     queryTangents: reals(tokens * Math.ceil(keyRows(spec).keyColumns / columns) * columns),
     outer: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
     inner: region.bytes(tiling.scoreBytes, "the work space of a gradient"),
+    raw: spec.softcap ? region.bytes(tiling.scoreBytes, "the work space of a gradient") : 0,
+    normTangents: normed ? reals(normed) : 0,
+    cotangents: normed ? reals(normed) : 0,
+    ofTangents: outputs ? reals(tokens * outputs) : 0,
+    ofOutputs: outputs ? reals(tokens * outputs) : 0,
   });
   return at;
 }
 
 /** Multiply-adds of one application with J or its transpose, as many as without a mask. */
-export function multiplyAdds({ heads, kvHeads, dHead, dValue, dIn, dOut }: LayerSizes, n: number): number {
-  const channels = heads * dHead + kvHeads * (dHead + dValue);
-  return n * (dIn * channels + heads * dValue * dOut + 2 * heads * n * (dHead + dValue));
+export function multiplyAdds(sizes: LayerSizes, n: number): number {
+  const { heads, dHead, dValue, dIn, dOut } = sizes;
+  return n * (dIn * channelsOf(sizes) + heads * dValue * dOut + 2 * heads * n * (dHead + dValue));
 }
 
 /**
@@ -56,7 +65,7 @@ export function primalSpace(
   const columns = ROW / heap.word;
   const { heads, kvHeads, dHead, dValue, dIn } = spec;
   const { panels, strips, groups, groupPanels, headBytes, scoreBytes } = tiling;
-  const channels = heads * dHead + kvHeads * (dHead + dValue);
+  const channels = channelsOf(spec);
   const tokens = panels * columns;
   const keys = strips * tileRows(heap);
   const pairs = spec.frequencies?.length ?? 0;
@@ -71,6 +80,8 @@ export function primalSpace(
   // The heads' outputs are done with before their tangents are first needed.
   const outputs = reals(tokens * heads * dValue, work);
   const tangents = reals(tokens * channels, work);
+  const norms = spec.queryNorm || spec.keyNorm ? heads + kvHeads : 0;
+  const bias = spec.bias ? writeBias(region, spec, n, tiling) : { biasKind: 0, bias: 0, biasHead: 0 };
   const fields = {
     shared: members > 1 ? 1 : 0,
     n,
@@ -98,7 +109,11 @@ export function primalSpace(
     offsets: reals(toStrips(channels), kept),
     moves: reals(channels, work),
     attends: reals(tokens, kept),
-    o: outputs,
+    ...bias,
+    normed: norms ? reals(tokens * norms * dHead, kept) : 0,
+    deviations: norms ? reals(tokens * norms, kept) : 0,
+    // An output gate reads them in every application.
+    o: spec.gateWidth ? reals(tokens * heads * dValue, kept) : outputs,
     dqkv: tangents,
     dO: outputs,
   };
@@ -119,6 +134,7 @@ export function primalSpace(
     valueStrips: reals(kvHeads * keys * dValue, kept),
     held: zeros(region, 8, kept),
     probabilities: region.bytes(streamed ? scoreBytes : heads * headBytes, "the attention probabilities"),
+    bends: spec.softcap ? region.bytes(streamed ? scoreBytes : heads * headBytes, "the capped scores") : 0,
   });
   const all = streamed ? undefined : reusedBy(kvHeads);
   const copies = Array.from({ length: members }, () => ({
@@ -133,6 +149,38 @@ function zeros(region: Region, bytes: number, what: string): number {
   const at = region.bytes(bytes, what);
   new Uint8Array(region.heap.memory.buffer, at, bytes).fill(0);
   return at;
+}
+
+/** Numbers in front of and behind a head's bias by distance (assembly/attention/modifiers.ts). */
+const BIAS_PADDING = 8;
+
+/** What is added to scores, as the kernels read it: by distance, or in panels of queries. */
+function writeBias(region: Region, { bias, heads }: LayerSizes, n: number, { panels, strips }: Tiling) {
+  const { heap } = region;
+  const keys = strips * tileRows(heap);
+  const what = "the bias of the scores";
+  const at = biasAt(bias as ResolvedBias, n);
+  if ("byDistance" in at) {
+    const own = 2 * n - 1;
+    const stride = own + 2 * BIAS_PADDING;
+    const address = region.reals(heads * stride, what);
+    const view = heap.reals(address, heads * stride).fill(0);
+    for (let h = 0; h < heads; h++) {
+      view.set(at.byDistance.subarray(h * own, (h + 1) * own), h * stride + BIAS_PADDING);
+    }
+    return { biasKind: 1, bias: address, biasHead: stride * heap.word };
+  }
+  const columns = ROW / heap.word;
+  const stride = panels * keys * columns;
+  const address = region.reals(at.heads * stride, what);
+  const view = heap.reals(address, at.heads * stride).fill(0);
+  for (let h = 0; h < at.heads; h++) {
+    for (let i = 0; i < n; i++) {
+      let to = h * stride + Math.floor(i / columns) * keys * columns + (i % columns);
+      for (let j = 0, from = (h * n + i) * n; j < n; j++, to += columns) view[to] = at.matrix[from++];
+    }
+  }
+  return { biasKind: 2, bias: address, biasHead: at.heads === 1 ? 0 : stride * heap.word };
 }
 
 /** Equal weights, which sum to 1, of the tokens that some query may attend to; 0 for the others. */

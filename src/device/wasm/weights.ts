@@ -1,17 +1,39 @@
 // A layer's weights in memory: packed once, in both directions, and read back head by head.
 
+import { biasOfHead } from "../../layers/attention/bias.js";
+import { normOfHead, type ResolvedScoreNorm } from "../../layers/attention/scoreNorm.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { ResolvedLinear } from "../../layers/linear.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
-import { LAYER, readField, stripSize, tileRows, writeStruct } from "./layout.js";
+import { LAYER, readField, SCORE_NORM, stripSize, tileRows, writeStruct } from "./layout.js";
 
-/** What is kept of a spec once its weights are packed: the user's arrays are not held on to. */
-export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
+/** What is kept of a spec once its weights are packed: the user's arrays of weights are not held on to. */
+export interface LayerSizes extends Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale" | "gate"> {
+  /** heads·dValue, or 0 without an output gate. */
+  readonly gateWidth: number;
+}
+
+export function withoutWeights({ query, key, value, output, scale, gate, ...sizes }: ResolvedSpec): LayerSizes {
+  return { ...sizes, gateWidth: gate ? gate.dOut : 0 };
+}
+
+/** Columns of the projections together: queries, keys, values, and an output gate. */
+export function channelsOf({
+  heads,
+  kvHeads,
+  dHead,
+  dValue,
+  gateWidth,
+}: Pick<LayerSizes, "heads" | "kvHeads" | "dHead" | "dValue" | "gateWidth">): number {
+  return heads * dHead + kvHeads * (dHead + dValue) + gateWidth;
+}
 
 /** Addresses of the kernels' structure and of the weights in it. */
 export interface PackedLayer {
   readonly at: number;
+  /** A structure of the same weights without norms, cap and sinks, where attention to one token is the identity. */
+  readonly plain: number;
   readonly project: number;
   readonly projectBack: number;
   readonly bias: number;
@@ -20,18 +42,20 @@ export interface PackedLayer {
   readonly outputBack: number;
 }
 
-/** Packs the weights in both directions; the scale goes into the query's, but for l2. */
+/** Packs the weights in both directions; the scale goes into the query's or its norm's, but for l2. */
 export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec): PackedLayer {
   const { dIn, dOut, heads, kvHeads, dHead, dValue, scale } = spec;
   const { heap } = region;
   const { word } = heap;
   const l2 = spec.kind === "l2";
-  const channels = heads * dHead + kvHeads * (dHead + dValue);
+  const gateWidth = spec.gate ? heads * dValue : 0;
+  const channels = channelsOf({ heads, kvHeads, dHead, dValue, gateWidth });
   const parts: [ResolvedLinear, number][] = [
-    [spec.query, l2 ? 1 : scale],
+    [spec.query, l2 || spec.queryNorm ? 1 : scale],
     [spec.key, 1],
     [spec.value, 1],
   ];
+  if (spec.gate) parts.push([spec.gate, 1]);
   const strips = (rows: number, k: number) => region.reals(stripSize(heap, rows, k), "the packed weights");
   const layer = region.bytes(LAYER.bytes, "a layer");
   const project = strips(channels, dIn);
@@ -73,58 +97,115 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
       heap.reals(outputBias, dOut).set(b);
     }
   }
-  const sizes = { dIn, dOut, heads, kvHeads, dHead, dValue, channels };
+  const modifiers = {
+    sinks: spec.sinks ? realsOf(region, spec.sinks, "the sinks") : 0,
+    queryNorm: spec.queryNorm ? packNorm(region, spec.queryNorm, 0, scale) : 0,
+    keyNorm: spec.keyNorm ? packNorm(region, spec.keyNorm, heads * dHead, 1) : 0,
+    ":cap": spec.softcap ?? 0,
+  };
+  const fields = { dIn, dOut, heads, kvHeads, dHead, dValue, channels, gateWidth, kind: l2 ? 1 : 0 };
   const maps = { project, bias, projectBack, output, outputBias, outputBack };
-  writeStruct(heap, layer, LAYER, { ...sizes, ...maps, kind: l2 ? 1 : 0, ":scale": l2 ? scale : 1 });
-  return { at: layer, project, projectBack, bias, output, outputBack };
+  // What is not in the query's weights already.
+  const left = { ":scale": l2 || spec.queryNorm ? scale : 1 };
+  writeStruct(heap, layer, LAYER, { ...fields, ...maps, ...modifiers, ...left });
+  const plain = region.bytes(LAYER.bytes, "a layer");
+  writeStruct(heap, plain, LAYER, { ...fields, ...maps, ...left, sinks: 0, queryNorm: 0, keyNorm: 0 });
+  return { at: layer, plain, project, projectBack, bias, output, outputBack };
+}
+
+function packNorm(region: Region, norm: ResolvedScoreNorm, first: number, scale: number): number {
+  const { kind, epsilon, span, gain, bias, afterRope } = norm;
+  const what = "the norms of queries and keys";
+  const at = region.bytes(SCORE_NORM.bytes, what);
+  const scaled = (data: Float64Array) =>
+    realsOf(
+      region,
+      data.map((value) => value * scale),
+      what,
+    );
+  writeStruct(region.heap, at, SCORE_NORM, {
+    first,
+    count: gain.length,
+    span,
+    centred: kind === "layer" ? 1 : 0,
+    after: afterRope ? 1 : 0,
+    gain: scaled(gain),
+    bias: bias ? scaled(bias) : 0,
+    ":epsilon": epsilon,
+  });
+  return at;
+}
+
+function realsOf(region: Region, data: Float64Array, what: string): number {
+  const at = region.reals(data.length, what);
+  region.heap.reals(at, data.length).set(data);
+  return at;
 }
 
 /** The whole spec from the packed weights: the scale is what is not in the query's already. */
 export function unpackLayer(heap: Heap, layer: PackedLayer, sizes: LayerSizes): ResolvedSpec {
-  const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
-  const biases = heap.reals(layer.bias, heads * dHead + kvHeads * (dHead + dValue));
-  const map = (first: number, columns: number): ResolvedLinear => ({
-    dIn,
-    dOut: columns,
-    weight: transposedRows(heap, layer.project, dIn, first, columns),
-    bias: biases.slice(first, first + columns),
-  });
+  const { dOut, heads, kvHeads, dHead, dValue, gateWidth } = sizes;
+  const map = columnsOf(heap, layer, sizes);
   const width = heads * dValue;
   return {
-    ...sizes,
+    ...withoutWidth(sizes),
     scale: readField(heap, layer.at, LAYER, ":scale"),
     query: map(0, heads * dHead),
     key: map(heads * dHead, kvHeads * dHead),
     value: map((heads + kvHeads) * dHead, kvHeads * dValue),
     output: layer.output ? { dIn: width, dOut, weight: transposedRows(heap, layer.output, width, 0, dOut) } : undefined,
+    gate: gateWidth > 0 ? map(channelsOf(sizes) - gateWidth, gateWidth) : undefined,
   };
 }
 
-/** The spec of one head alone, from the packed weights: the scale is what is not in the query's already. */
+/** The layer that adds what one head adds: that head alone, or, where a norm ties it to the others, all of them muted. */
 export function headSpec(heap: Heap, layer: PackedLayer, sizes: LayerSizes, head: number): ResolvedSpec {
-  const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
-  const group = Math.floor((head * kvHeads) / heads);
-  const biases = heap.reals(layer.bias, heads * dHead + kvHeads * (dHead + dValue));
-  const map = (first: number, columns: number): ResolvedLinear => ({
-    dIn,
-    dOut: columns,
-    weight: transposedRows(heap, layer.project, dIn, first, columns),
-    bias: biases.slice(first, first + columns),
-  });
+  const { dIn, dOut, heads, kvHeads, dHead, dValue, gateWidth } = sizes;
   const width = heads * dValue;
+  const own = { dIn: dValue, dOut: layer.output ? dOut : dValue };
   const rows = transposedRows(heap, layer.output, width, 0, layer.output ? dOut : 0);
-  const output = { dIn: dValue, dOut, weight: rows.subarray(head * dValue * dOut, (head + 1) * dValue * dOut) };
+  if ([sizes.queryNorm, sizes.keyNorm].some((norm) => norm && norm.span > dHead)) {
+    const weight = new Float64Array(width * own.dOut);
+    if (layer.output) weight.set(rows.subarray(head * dValue * dOut, (head + 1) * dValue * dOut), head * dValue * dOut);
+    else for (let c = 0; c < dValue; c++) weight[(head * dValue + c) * dValue + c] = 1;
+    return { ...unpackLayer(heap, layer, sizes), dOut: own.dOut, output: { dIn: width, dOut: own.dOut, weight } };
+  }
+  const group = Math.floor((head * kvHeads) / heads);
+  const map = columnsOf(heap, layer, sizes);
+  const output = { ...own, weight: rows.subarray(head * dValue * dOut, (head + 1) * dValue * dOut) };
   return {
-    ...sizes,
+    ...withoutWidth(sizes),
     heads: 1,
     kvHeads: 1,
-    dOut: layer.output ? dOut : dValue,
+    dIn,
+    dOut: own.dOut,
     scale: readField(heap, layer.at, LAYER, ":scale"),
     query: map(head * dHead, dHead),
     key: map((heads + group) * dHead, dHead),
     value: map((heads + kvHeads) * dHead + group * dValue, dValue),
     output: layer.output ? output : undefined,
+    queryNorm: sizes.queryNorm && normOfHead(sizes.queryNorm, head, dHead),
+    keyNorm: sizes.keyNorm && normOfHead(sizes.keyNorm, group, dHead),
+    bias: sizes.bias && biasOfHead(sizes.bias, head),
+    sinks: sizes.sinks?.slice(head, head + 1),
+    gate: gateWidth > 0 ? map(channelsOf(sizes) - gateWidth + head * dValue, dValue) : undefined,
   };
+}
+
+function withoutWidth({ gateWidth, ...sizes }: LayerSizes): Omit<LayerSizes, "gateWidth"> {
+  return sizes;
+}
+
+/** Reads columns [first, first + columns) of the stacked projections back, with their biases. */
+function columnsOf(heap: Heap, layer: PackedLayer, sizes: LayerSizes) {
+  const { dIn } = sizes;
+  const biases = heap.reals(layer.bias, channelsOf(sizes));
+  return (first: number, columns: number): ResolvedLinear => ({
+    dIn,
+    dOut: columns,
+    weight: transposedRows(heap, layer.project, dIn, first, columns),
+    bias: biases.slice(first, first + columns),
+  });
 }
 
 /** Rows [first, first + count) of strips of k steps, transposed: row-major [k, count]. */

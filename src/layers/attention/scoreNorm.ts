@@ -52,3 +52,9 @@ export function resolveScoreNorm(label: string, spec: unknown, heads: number, dH
     bias: own && expand(own.data),
   };
 }
+
+/** A norm of one head alone, of those that take their statistics a head. */
+export function normOfHead(norm: ResolvedScoreNorm, head: number, dHead: number): ResolvedScoreNorm {
+  const part = (data: Float64Array) => data.slice(head * dHead, (head + 1) * dHead);
+  return { ...norm, gain: part(norm.gain), bias: norm.bias && part(norm.bias) };
+}
