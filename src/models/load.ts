@@ -5,6 +5,7 @@ import type { AbortSignalLike } from "../base/platform.js";
 import type { Runtime } from "../measure/createRuntime.js";
 import { architectureOf } from "./architectures/architectures.js";
 import { ConfigFile } from "./architectures/config.js";
+import { mergeAdapter } from "./checkpoint/conversion.js";
 import { openWeights } from "./checkpoint/openWeights.js";
 import { readJson } from "./files/json.js";
 import { type ModelSource, openSource, type SourceOptions } from "./files/openSource.js";
@@ -74,7 +75,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   const config = await readConfig(files);
   const build = architectureOf(config);
   await opened("config.json");
-  const { weights, files: weightFiles } = await openWeights(files);
+  const { weights, files: weightFiles } = await openWeights(files, config);
   const architecture = build(config, weights);
   for (const file of weightFiles) await opened(file);
   const text = await loadTokenizer(files);
@@ -105,6 +106,7 @@ async function hashesOf(files: FileSource, names: readonly string[]): Promise<Re
 
 async function readConfig(files: FileSource): Promise<ConfigFile> {
   if ((await files.size("config.json")) === undefined) {
+    if ((await files.size("adapter_config.json")) !== undefined) throw await mergeAdapter(files, "adapter_config.json");
     const present = await files.list();
     const found = present ? ` (found: ${present.slice(0, 10).join(", ") || "nothing"})` : "";
     throw new ModelError(

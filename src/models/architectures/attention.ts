@@ -1,7 +1,6 @@
 // The attention of a layer: its maps, positions, mask, and what changes its scores.
-import { ModelError } from "../../base/errors.js";
 import { sizeOf, type Tensor, tensor } from "../../base/tensor.js";
-import type { AttentionSpec } from "../../layers/attention/spec.js";
+import type { ScoreBias } from "../../layers/attention/bias.js";
 import type { Linear } from "../../layers/linear.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { AttentionBranch, Read } from "./architecture.js";
@@ -54,7 +53,6 @@ export function attentionOf(
   const norms = queryKeyNorms(config, weights, family, sizes, path, positions?.rotation);
   const bias = biasOf(config, weights, family, sizes, layer, prefix, scale);
   const sinks = family.sinks === undefined ? undefined : vector(weights, path + family.sinks, heads);
-  refuseMissing(config, { softcap, norms, bias, sinks });
   const residual = family.residual?.(config) ?? 1;
   return {
     regime: (tokens) => positions?.rotary.regime(tokens) ?? 0,
@@ -74,7 +72,7 @@ export function attentionOf(
         ...(norms ? await norms() : {}),
         ...(bias ? { bias: await bias() } : {}),
         ...(sinks ? { sinks: await sinks() } : {}),
-      } as AttentionSpec;
+      };
     },
   };
 }
@@ -114,7 +112,7 @@ function biasOf(
   layer: number,
   prefix: string,
   scale: number,
-): Read<object> | undefined {
+): Read<ScoreBias> | undefined {
   const slopes = family.slopes?.(config, heads, scale);
   if (slopes) return async () => ({ alibi: slopes });
   if (!family.distances) return undefined;
@@ -129,22 +127,4 @@ function biasOf(
     const shape = [rows, heads];
     return { table: tensor(data.subarray(0, sizeOf(shape)), shape), maxDistance, bidirectional };
   };
-}
-
-const names: Readonly<Record<string, string>> = {
-  softcap: "a soft-cap",
-  norms: "norms of queries and keys",
-  bias: "a bias by distance",
-  sinks: "sinks",
-};
-
-/** Refuses by name what attention layers can't do yet. */
-function refuseMissing(config: ConfigFile, wanted: Readonly<Record<string, unknown>>): void {
-  for (const [what, value] of Object.entries(wanted)) {
-    if (value === undefined) continue;
-    throw new ModelError(
-      `${config.file}: the attention of this model has ${names[what]}; not implemented`,
-      config.file,
-    );
-  }
 }

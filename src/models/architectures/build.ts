@@ -1,5 +1,6 @@
 // From the description of a family, a configuration and weights to an architecture.
 import type { NormSpec } from "../../layers/norm.js";
+import { refuseQuantization } from "../checkpoint/quantization.js";
 import type { WeightSource } from "../forward/weights.js";
 import { type Architecture, type Block, blocks, type Read } from "./architecture.js";
 import { attentionOf } from "./attention.js";
@@ -21,6 +22,7 @@ import { refuseUnread } from "./unread.js";
 export function build(name: string, family: Family, config: ConfigFile, weights: WeightSource): Architecture {
   const sizes = sizesOf(config, family);
   const prefix = prefixOf(config, weights, family);
+  refuseQuantization(config);
   config.refuse(family.refuses ?? {});
   if (!family.windowed) refuseWindows(config);
   const layers = family.blocks?.(config, sizes.layers) ?? sizes.layers;

@@ -1,20 +1,12 @@
 // Norms of queries and keys, in the order of channels that the projections have.
-import { type Tensor, tensor } from "../../base/tensor.js";
+import { tensor } from "../../base/tensor.js";
+import type { ScoreNormSpec } from "../../layers/attention/scoreNorm.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { Read } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
 import { type Family, of, type QueryKeyNorms } from "./family.js";
 import { channelGains, channelOrder, type Rotation } from "./projections.js";
 import type { Sizes } from "./sizes.js";
-
-/** A norm of AttentionSpec. */
-interface ScoreNorm {
-  kind: "layer" | "rms";
-  gain: Tensor;
-  bias?: Tensor;
-  epsilon: number;
-  afterRope?: boolean;
-}
 
 /** What the attention spec has of them. */
 export function queryKeyNorms(
@@ -24,7 +16,7 @@ export function queryKeyNorms(
   sizes: Sizes,
   path: string,
   rotation: Rotation | undefined,
-): Read<{ queryNorm: ScoreNorm; keyNorm: ScoreNorm }> | undefined {
+): Read<{ queryNorm: ScoreNormSpec; keyNorm: ScoreNormSpec }> | undefined {
   const rule = of(family.queryKeyNorms, config);
   if (!rule) return undefined;
   const words = rule.words ?? ["q", "k"];
@@ -46,7 +38,7 @@ function scoreNorm(
   name: string,
   heads: number,
   { rotation, gain }: { rotation?: Rotation; gain: number },
-): Read<ScoreNorm> {
+): Read<ScoreNormSpec> {
   const { over, weightless = false, bias = false, afterRope = false } = rule;
   const shape = over === "head" ? [headSize] : over === "each-head" ? [heads, headSize] : [heads * headSize];
   const order = rotation && channelOrder(headSize, rotation);

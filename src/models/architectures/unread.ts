@@ -18,7 +18,6 @@ const effective: Readonly<Record<string, readonly unknown[]>> = {
   no_rope_layers: [],
   position_embedding_type: ["absolute"],
   qk_layernorm: [],
-  quantization_config: [],
   query_pre_attn_scalar: [],
   residual_multiplier: [1],
   rope_scaling: [],

@@ -4,9 +4,10 @@ import { firstNonFinite } from "../../base/check.js";
 import { ModelError } from "../../base/errors.js";
 import { type RealArray, sizeOf, type Tensor, tensor } from "../../base/tensor.js";
 import { jsonLimits, readJsonBetween } from "../files/json.js";
+import { refusePointer } from "../files/lfs.js";
 import { type FileSource, locate } from "../files/source.js";
-import type { WeightSource } from "../forward/weights.js";
-import { bytesPerElement, decodeNumbers, readableDtypes } from "./dtype.js";
+import type { StoredWeights } from "../forward/weights.js";
+import { bitsPerElement, decodeNumbers, readableDtypes } from "./dtype.js";
 import { excerpt, excerptOfShape } from "./excerpt.js";
 
 /** One tensor of the file; `begin` and `end` count from the start of the file. */
@@ -18,7 +19,7 @@ export interface SafetensorsEntry {
 }
 
 /** A safetensors file; reads the byte ranges of the tensors asked for, no more. */
-export class SafetensorsFile implements WeightSource {
+export class SafetensorsFile implements StoredWeights {
   private constructor(
     readonly source: FileSource,
     readonly file: string,
@@ -33,6 +34,7 @@ export class SafetensorsFile implements WeightSource {
     if (size === undefined) throw fail("no such file");
     if (size < 8) throw fail(`expected at least 8 bytes, got ${size}; the file is truncated`);
     const prefix = await source.read(file, 0, 8);
+    await refusePointer(source, file, size, prefix);
     const announced = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
     if (announced > jsonLimits.header.bytes) {
       throw fail(`a header of ${announced} bytes is announced; not a safetensors file, or a damaged one`);
@@ -50,6 +52,14 @@ export class SafetensorsFile implements WeightSource {
     return this.entries.has(name);
   }
 
+  names(): Iterable<string> {
+    return this.entries.keys();
+  }
+
+  dtype(name: string): string | undefined {
+    return this.entries.get(name)?.dtype;
+  }
+
   shape(name: string): readonly number[] | undefined {
     return this.entries.get(name)?.shape;
   }
@@ -57,7 +67,7 @@ export class SafetensorsFile implements WeightSource {
   require(name: string, shape: readonly number[]): void {
     const entry = this.#entry(name);
     if (!readableDtypes.includes(entry.dtype)) {
-      throw this.#fail(name, `stored as ${entry.dtype}; this reader takes ${readableDtypes.join(", ")}`);
+      throw this.#fail(name, `stored as ${entry.dtype.slice(0, 40)}; this reader takes ${readableDtypes.join(", ")}`);
     }
     if (entry.shape.length !== shape.length || entry.shape.some((extent, axis) => extent !== shape[axis])) {
       throw this.#fail(name, `expected shape [${shape.join(", ")}] by config.json, got ${excerptOfShape(entry.shape)}`);
@@ -136,10 +146,11 @@ function parseHeader(
 function parseEntry(value: unknown, dataStart: number, size: number, fail: Fail): SafetensorsEntry {
   if (value === null || typeof value !== "object") throw fail("expected { dtype, shape, data_offsets }");
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
-  const bytes = typeof dtype === "string" ? bytesPerElement(dtype) : undefined;
-  if (bytes === undefined) {
+  if (typeof dtype !== "string") {
     throw fail(`unknown dtype ${excerpt(dtype)}; this reader takes ${readableDtypes.join(", ")}`);
   }
+  // A format of tomorrow is no concern as long as nobody asks for the tensor.
+  const bits = bitsPerElement(dtype);
   if (!isCounts(shape)) throw fail(`expected a shape of non-negative integers, got ${excerpt(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
     throw fail(`expected data_offsets [begin, end] with begin ≤ end, got ${excerpt(offsets)}`);
@@ -150,12 +161,11 @@ function parseEntry(value: unknown, dataStart: number, size: number, fail: Fail)
       `its data ends at byte ${end} of ${size - dataStart} bytes of data; the file is truncated, or its header damaged`,
     );
   }
-  if (sizeOf(shape) * bytes !== end - begin) {
-    throw fail(
-      `shape ${excerptOfShape(shape)} of ${dtype} takes ${sizeOf(shape) * bytes} bytes, its data_offsets span ${end - begin}`,
-    );
+  const bytes = bits === undefined ? end - begin : Math.ceil((sizeOf(shape) * bits) / 8);
+  if (bytes !== end - begin) {
+    throw fail(`shape ${excerptOfShape(shape)} of ${dtype} takes ${bytes} bytes, its data_offsets span ${end - begin}`);
   }
-  return { dtype: dtype as string, shape, begin: dataStart + begin, end: dataStart + end };
+  return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
 /** The tensors must tile the data: the format allows neither overlaps nor holes. */

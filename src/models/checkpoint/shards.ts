@@ -5,14 +5,14 @@ import { ModelError } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 import { jsonLimits, readJson } from "../files/json.js";
 import { type FileSource, locate } from "../files/source.js";
-import type { WeightSource } from "../forward/weights.js";
+import type { StoredWeights } from "../forward/weights.js";
 import { excerpt } from "./excerpt.js";
 import { SafetensorsFile } from "./safetensors.js";
 
 /** Shards whose headers are read together; an index that lists many missing ones ends with the first few. */
 const openedAtOnce = 8;
 
-export class ShardedWeights implements WeightSource {
+export class ShardedWeights implements StoredWeights {
   readonly #where: string;
 
   private constructor(
@@ -26,8 +26,8 @@ export class ShardedWeights implements WeightSource {
 
   /**
    * Reads the headers of all shards.
-   * @throws ModelError for an index that names a file elsewhere, a shard that is missing or damaged, a tensor that the
-   * index promises and the shard hasn't got
+   * @throws ModelError for an index that names a file elsewhere, a shard that is missing or damaged; a tensor that
+   * the index promises and the shard hasn't got matters only where it is needed
    */
   static async open(source: FileSource, index: string): Promise<ShardedWeights> {
     const fail = (problem: string) => new ModelError(`${locate(source, index)}: ${problem}`, index);
@@ -44,14 +44,7 @@ export class ShardedWeights implements WeightSource {
     const opened = await openAll(source, [...new Set(files.values())]);
     const shards = new Map<string, SafetensorsFile>();
     for (const [tensor, file] of files) {
-      const shard = opened.get(file)!;
-      if (!shard.has(tensor)) {
-        throw new ModelError(
-          `${locate(source, file)}: tensor ${excerpt(tensor)}: missing; ${index} says that it is here`,
-          file,
-        );
-      }
-      shards.set(tensor, shard);
+      shards.set(tensor, opened.get(file)!);
     }
     return new ShardedWeights(source, index, shards);
   }
@@ -62,7 +55,15 @@ export class ShardedWeights implements WeightSource {
   }
 
   has(name: string): boolean {
-    return this.shards.has(name);
+    return this.shards.get(name)?.has(name) ?? false;
+  }
+
+  names(): Iterable<string> {
+    return this.shards.keys();
+  }
+
+  dtype(name: string): string | undefined {
+    return this.shards.get(name)?.dtype(name);
   }
 
   shape(name: string): readonly number[] | undefined {
@@ -83,7 +84,13 @@ export class ShardedWeights implements WeightSource {
 
   #shard(name: string): SafetensorsFile {
     const shard = this.shards.get(name);
-    if (shard) return shard;
+    if (shard?.has(name)) return shard;
+    if (shard) {
+      throw new ModelError(
+        `${locate(shard.source, shard.file)}: tensor ${excerpt(name)}: missing; ${this.index} says that it is here`,
+        shard.file,
+      );
+    }
     throw new ModelError(
       `${this.#where}: tensor ${excerpt(name)}: missing; the index lists ${this.shards.size} others`,
       this.index,

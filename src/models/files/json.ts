@@ -2,6 +2,7 @@
 // what is hostile or damaged costs no memory. Python's words NaN and Infinity, which are no JSON, become strings: a key of
 // no concern may hold them, and one that matters refuses a string.
 import { ModelError } from "../../base/errors.js";
+import { refusePointer } from "./lfs.js";
 import { decodeUtf8, type FileSource, locate } from "./source.js";
 
 /** The most that a file of a kind may hold. */
@@ -50,6 +51,7 @@ export async function readJsonBetween(
   what: string,
 ): Promise<{ value: Record<string, unknown>; text: string }> {
   const fail = (problem: string) => new ModelError(`${what}: ${problem}`, file);
+  if (start === 0) await refusePointer(source, file, end);
   if (end - start > limits.bytes) throw fail(`${end - start} bytes, more than the ${limits.bytes} read as JSON`);
   const count = counter(limits, fail);
   const pieces: Uint8Array[] = [];

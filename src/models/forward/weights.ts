@@ -13,6 +13,13 @@ export interface WeightSource {
   rows(name: string, ids: readonly number[]): Promise<Tensor>;
 }
 
+/** Weights in files, which say what is there. */
+export interface StoredWeights extends WeightSource {
+  names(): Iterable<string>;
+  /** The number format of a tensor that is there. */
+  dtype(name: string): string | undefined;
+}
+
 /**
  * The rows of a table for any ids, each distinct one read once.
  * @returns a function from an id to its row
