@@ -1,12 +1,12 @@
-// castin-random: growth with n of randomly initialised attention (Castin, Ablin and Peyré 2024, experiments; MATH 11.1).
+// castin-random: growth with n of randomly initialised attention (Castin, Ablin and Peyré 2024, experiments).
 import { throwIfAborted } from "../base/check.js";
-import { formatFixed } from "../base/numbers.js";
+import { formatShort } from "../base/numbers.js";
 import { deriveSeed } from "../base/random.js";
 import type { CurvePanel } from "../charts/curves.js";
 import type { Runtime } from "../measure/createRuntime.js";
 import { type Comparison, type Figure, type FigureSettings, withinSpread } from "./figure.js";
 import { normalizedTokens, randomLayer } from "./randomLayer.js";
-import { exponentOf, mean, meanCurve } from "./statistics.js";
+import { allowsExponent, exponentOf, growthInWords, mean, meanCurve } from "./statistics.js";
 import { otherName, sigmaName, type TwoCurves, twoCurves, whatTheCodeComputes } from "./twoCurves.js";
 
 interface Row extends TwoCurves {
@@ -88,7 +88,7 @@ function meanAt(rows: readonly Row[], length: number, of = bySigma): number {
   return mean(rows.filter(({ n }) => n === length).map(of));
 }
 
-/** MATH 11.1 gives means of three other draws; these lie within 3 % of each other. */
+/** Means of three other draws, which lie within 3 % of each other. */
 function comparisonsOf(causal: readonly Row[], full: readonly Row[]): Comparison[] {
   const around = (value: number): [number, number] => [
     Number((0.97 * value).toPrecision(3)),
@@ -103,7 +103,7 @@ function comparisonsOf(causal: readonly Row[], full: readonly Row[]): Comparison
     [64, 1.275],
     [100, 1.3],
   ];
-  const [source, flat] = ["MATH 11.1, within 3 %", "MATH 11.1"];
+  const [source, flat] = ["three other draws of ours, within 3 %", "three other draws of ours"];
   return [
     ...table.map(([n, value]) =>
       withinSpread(`causal, mean sigma at n = ${n}`, meanAt(causal, n), around(value), source),
@@ -116,25 +116,29 @@ function comparisonsOf(causal: readonly Row[], full: readonly Row[]): Comparison
       "causal, √‖Jᵀf(X)‖ at n = 64",
       meanAt(causal, 64, byOther),
       around(3.526),
-      "the released code, run as it stands on such a layer (MATH 13.1)",
+      "the released code, run as it stands on such a layer",
     ),
   ];
 }
 
 function paragraphsOf(causal: readonly Row[], full: readonly Row[], quick: boolean): string[] {
-  const digits = (value: number) => formatFixed(value, 3);
-  const of = (rows: readonly Row[]) => [exponentOf(rows, bySigma), exponentOf(rows, byOther)].map(digits);
-  const [[sigmaCausal, otherCausal], [sigmaFull, otherFull]] = [of(causal), of(full)];
+  const quarter = [causal, full].map((rows) => allowsExponent(rows, bySigma, 0.25));
+  const verdict = quarter.map((allows) =>
+    allows === undefined ? "say nothing of that" : allows ? "allow for that" : "do not give that",
+  );
+  const largest = Math.max(...causal.map(bySigma));
   return [
-    `Measured: on independent tokens as a layer norm leaves them, σ of a randomly initialised layer grows like n to the ` +
-      `power ${sigmaCausal} with the causal mask (GPT-2), and ${sigmaFull} without a mask (BERT); √‖Jᵀf(X)‖, which is no ` +
-      `measure of J, like n to the power ${otherCausal} and ${otherFull}.${quick ? " (Quick: a smaller layer, not comparable.)" : ""}`,
+    `Measured: on independent tokens as a layer norm leaves them, σ of a randomly initialised layer ` +
+      `${growthInWords(causal, bySigma)} with the causal mask (GPT-2); without a mask (BERT) it ` +
+      `${growthInWords(full, bySigma)}. √‖Jᵀf(X)‖, which is no measure of J, ${growthInWords(causal, byOther)} and, ` +
+      `without a mask, ${growthInWords(full, byOther)}.${quick ? " (Quick: a smaller layer, not comparable.)" : ""}`,
     "Published, as we read it: Castin, Ablin and Peyré (ICML 2024) see n^¼ on randomly initialised GPT-2, and plot " +
-      "0.445·n^¼, the dashed line. Plain independent tokens do not give that: with the causal mask the growth is that of " +
-      "the norm of averages over prefixes, which never exceeds 2 (Hardy), and without a mask there is none.",
+      `0.445·n^¼, the dashed line. The independent tokens measured here ${verdict[0]} with the causal mask, and ` +
+      `${verdict[1]} without one. Where attention is even, as at small weights, σ with the causal mask is that of averages ` +
+      `over prefixes, which never exceeds twice ‖W_V W_O‖ (Hardy); the largest here is ${formatShort(largest)}.`,
     `${whatTheCodeComputes} √‖Jᵀf‖ grows like √‖f‖ where J does not grow, and ‖f‖ like √n where outputs have a part in ` +
-      "common: an n^¼ trend can appear for that reason alone; independent tokens have none. The " +
-      "same scripts leave dropout on during the iteration, stop by an absolute rule on σ², and take a second square root in one plot.",
+      "common: an n^¼ trend can appear for that reason alone. The same scripts leave dropout on during the iteration, " +
+      "stop by an absolute rule on σ², and take a second square root in one plot.",
     "The output map at GPT-2's own scale, 0.02/√24, divides every curve by √24 = 4.9 and leaves the exponents as they are.",
   ];
 }

@@ -1,10 +1,10 @@
-// castin-text: growth with n of a model's attention on a text (Castin, Ablin and Peyré 2024, experiments; MATH 13.1).
+// castin-text: growth with n of a model's attention on a text (Castin, Ablin and Peyré 2024, experiments).
+import { fitOf } from "../analysis/fit.js";
 import { cutWindows } from "../analysis/windows.js";
 import { throwIfAborted } from "../base/check.js";
-import { formatFixed } from "../base/numbers.js";
 import type { Model } from "../models/model.js";
 import type { Figure, FigureSettings } from "./figure.js";
-import { exponentOf, meanCurve } from "./statistics.js";
+import { growthInWords, meanCurve } from "./statistics.js";
 import { otherName, sigmaName, type TwoCurves, twoCurves, whatTheCodeComputes } from "./twoCurves.js";
 
 interface Row extends TwoCurves {
@@ -72,23 +72,23 @@ export async function castinText(
     })),
     comparisons: [],
     paragraphs: [
-      `Measured: ${layers.map((layer) => inWords(layer, ofLayer(layer))).join("; ")}.`,
+      `Measured: on this text, ${layers.map((layer) => inWords(layer, ofLayer(layer))).join("; ")}.`,
       "Published, as we read it: Castin, Ablin and Peyré (ICML 2024) plot layers 0 and 6 of pretrained BERT and GPT-2 on texts, " +
-        "and see growth between n^¼ and √n. The weights are for whoever has them to measure; this figure is of the model " +
-        "named above.",
+        "and see growth between n^¼ and √n. This figure is of the model named above, which may be another.",
       whatTheCodeComputes,
     ],
   };
 }
 
-function exponents(rows: readonly Row[]): [number | null, number | null] {
-  const [sigma, other] = [exponentOf(rows, (row) => row.sigma), exponentOf(rows, (row) => row.other)];
-  return [Number.isNaN(sigma) ? null : sigma, Number.isNaN(other) ? null : other];
+/** Null where the lengths at hand say nothing. */
+function exponents(rows: readonly Row[]): (number | null)[] {
+  const of = [(row: Row) => row.sigma, (row: Row) => row.other];
+  return of.map((of) => fitOf(rows.map((row) => ({ n: row.n, sigma: of(row) }))).fit?.exponent ?? null);
 }
 
 function inWords(layer: number, rows: readonly Row[]): string {
-  const [sigma, other] = exponents(rows).map((value) =>
-    value === null ? "too few lengths to say" : formatFixed(value, 3),
+  return (
+    `in layer ${layer}, σ ${growthInWords(rows, ({ sigma }) => sigma)}, and √‖Jᵀf(X)‖, which is no measure of J, ` +
+    growthInWords(rows, ({ other }) => other)
   );
-  return `in layer ${layer}, σ grows like n to the power ${sigma}, and √‖Jᵀf(X)‖, which is no measure of J, ${other}`;
 }

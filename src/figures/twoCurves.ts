@@ -1,4 +1,4 @@
-// The two quantities that figures of growth with n show side by side (MATH 13.1, 13.5).
+// The two quantities that figures of growth with n show side by side.
 
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor } from "../base/tensor.js";

@@ -29,3 +29,15 @@ it("castin-text sets sigma beside √‖Jᵀf(X)‖ for each layer, length and w
     ["σ = ‖J‖₂", "√‖Jᵀf(X)‖"],
   ]);
 });
+
+it("castin-text gives an exponent with its interval, and none from fewer than four lengths", async () => {
+  const options = { runtime, layers: 1, width: 16, heads: 2, vocabulary: 40, context: 32 };
+  const model = await randomModel("gpt2", options);
+  const tokens = Array.from({ length: 200 }, (_, at) => (7 * at) % 40);
+  const of = (lengths: number[]) => castinText(model, { tokens, layers: [0], lengths, samples: 4, text: "made up" });
+  const few = await of([2, 4, 8]);
+  expect(few.paragraphs[0]).toContain("σ shows no power of n (3 lengths");
+  expect(few.tables[0].rows).toEqual([[0, null, null]]);
+  const many = await of([2, 4, 8, 16, 32]);
+  expect(many.paragraphs[0]).toMatch(/σ grows like n to the power −?\d\.\d{3}, in \[/);
+});

@@ -54,6 +54,30 @@ it("kim-inverse: L2 attention comes back, dot-product attention with large weigh
   expect(comparisons.filter(({ agrees }) => !agrees)).toEqual([]);
 });
 
+it("kim-inverse says what its table shows, at any size", async () => {
+  for (const seed of [0, 1]) {
+    const { tables, paragraphs } = await figures["kim-inverse"](runtime, { quick: true, seed });
+    const rows = tables[0].rows as [kind: string, gain: number, ...unknown[]][];
+    const back = (kind: string, gain: number) =>
+      rows.filter(([k, g]) => k === kind && g === gain).map((row) => (row.at(-1) as number) <= 1e-8);
+    const [l2, large] = [back("l2", 3), back("dot-product", 3)];
+    const same = l2.every(Boolean) && !large.some(Boolean);
+    expect(paragraphs[1]).toContain(same ? "This is the same here" : "This is not the same here");
+    const share = (of: boolean[]) => {
+      const count = of.filter(Boolean).length;
+      return count === of.length ? "for every c" : count === 0 ? "for no c" : `for ${count} of ${of.length} c`;
+    };
+    expect(paragraphs[0]).toContain(`with large ones ${share(large)} (`);
+    expect(paragraphs[0]).toContain(`docs/theory.md, ${share(l2)} (`);
+  }
+});
+
+it("castin-adversarial compares with the published number only what is comparable", async () => {
+  const quick = await figures["castin-adversarial"](runtime, { quick: true });
+  expect(quick.paragraphs[1]).toMatch(/not comparable/);
+  expect(quick.paragraphs.join(" ")).not.toMatch(/lies (within|outside)/);
+});
+
 it("another seed gives other numbers", async () => {
   const [a, b] = [0, 1].map((seed) => figures["castin-random"](runtime, { quick: true, seed }));
   expect((await a).tables).not.toEqual((await b).tables);
