@@ -1,7 +1,7 @@
 // The commands of a device on vectors in panels (src/device/device.ts), as the host calls them. Lengths go to f64 scalars
 // in memory, so that a command can read what another has left there.
 import { WORD } from "./base/simd";
-import { axpy, combine, distance, normalize, orthonormalize, reflect } from "./vectors";
+import { axpy, combine, distance, normalize, orthonormalize, reflect, shareEndOf, shareStartOf } from "./vectors";
 
 /** Vectors of one size: pointers (u32) to them, and as many f64 of work space. */
 @unmanaged export class Basis {
@@ -20,15 +20,15 @@ export function copy(n: i32, from: usize, to: usize): void {
 
 /** to += factor·from. */
 export function add(n: i32, factor: f64, from: usize, to: usize): void {
-  axpy(n, <Real>factor, from, to);
+  const share = shareStartOf(n), offset = <usize>share * WORD;
+  axpy(shareEndOf(n) - share, <Real>factor, from + offset, to + offset);
 }
 
 /** to = a ∘ b; `to` may be either. */
 export function multiplyElements(n: i32, a: usize, b: usize, to: usize): void {
-  for (const end = to + <usize>n * WORD; to < end; to += 16) {
-    v128.store(to, v128.mul<Real>(v128.load(a), v128.load(b)));
-    a += 16;
-    b += 16;
+  const end = <usize>shareEndOf(n) * WORD;
+  for (let at = <usize>shareStartOf(n) * WORD; at < end; at += 16) {
+    v128.store(to + at, v128.mul<Real>(v128.load(a + at), v128.load(b + at)));
   }
 }
 

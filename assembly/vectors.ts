@@ -75,11 +75,11 @@ export function scale(n: i32, a: Real, x: usize): void {
 }
 
 /** The first number of this member's share of a vector, and the end of it. */
-function shareStartOf(n: i32): i32 {
+export function shareStartOf(n: i32): i32 {
   return shareStart((n + CHUNK - 1) / CHUNK) * CHUNK;
 }
 
-function shareEndOf(n: i32): i32 {
+export function shareEndOf(n: i32): i32 {
   return min(n, shareEnd((n + CHUNK - 1) / CHUNK) * CHUNK);
 }
 

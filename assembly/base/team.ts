@@ -10,6 +10,8 @@ let member: i32 = 0;
 let size: i32 = 1;
 let teamSize: i32 = 1;
 let shared: Control = changetype<Control>(0);
+/** Multiply-adds from which on the host calls the team. */
+let least: f64 = Infinity;
 
 /** Given by the host, as V8's baseline compiler in Node 20 loses registers around its own wait and notify instructions. */
 // @ts-ignore: decorator
@@ -33,6 +35,7 @@ declare function wake(at: usize): void;
   c: usize;
   d: usize;
   e: usize;
+  x: f64;
 }
 
 export function joinTeam(place: i32, members: i32, control: Control): void {
@@ -60,6 +63,17 @@ export function memberOf(at: usize, bytes: usize): usize {
   return ASC_FEATURE_THREADS ? at + <usize>member * bytes : at;
 }
 
+/** Host: from how many multiply-adds on the team is called. */
+export function shareFrom(multiplyAdds: f64): void {
+  least = multiplyAdds;
+}
+
+// @ts-ignore: decorator
+@inline
+export function worth(multiplyAdds: f64): bool {
+  return multiplyAdds >= least;
+}
+
 /** Members that share what follows. */
 // @ts-ignore: decorator
 @inline
@@ -83,7 +97,7 @@ export function barrier(): void {
 }
 
 /** Host: calls the others to a job. */
-export function call(job: i32, a: usize, b: usize, c: usize, d: usize, e: usize): void {
+export function call(job: i32, a: usize, b: usize, c: usize, d: usize, e: usize, x: f64): void {
   if (!ASC_FEATURE_THREADS) return;
   shared.job = job;
   shared.a = a;
@@ -91,6 +105,7 @@ export function call(job: i32, a: usize, b: usize, c: usize, d: usize, e: usize)
   shared.c = c;
   shared.d = d;
   shared.e = e;
+  shared.x = x;
   size = teamSize;
   const at = changetype<usize>(shared) + offsetof<Control>("jobs");
   atomic.add<i32>(at, 1);

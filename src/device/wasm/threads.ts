@@ -14,14 +14,10 @@ export interface Team {
   end(): void;
 }
 
-/** The exports of assembly/threads.ts. */
+/** The exports of assembly/threads.ts, and beside them what a team does together: each by the kernel's name and "Together". */
 interface TeamKernels extends Kernels {
   joinTeam(member: number, members: number, control: number): void;
-  attendTogether: Kernels["attend"];
-  jvpTogether: Kernels["jvp"];
-  vjpTogether: Kernels["vjp"];
-  orthonormalizeAgainstTogether: Kernels["orthonormalizeAgainst"];
-  combineBasisTogether: Kernels["combineBasis"];
+  shareFrom(multiplyAdds: number): void;
 }
 
 export interface TeamOptions {
@@ -73,6 +69,7 @@ export async function startTeam(
   const edges = heap.allocate(members * tileRows(heap) * ROW, "a tile for each thread");
   host.setEdgeTile(edges);
   host.joinTeam(0, members, control);
+  host.shareFrom(worthSharing);
 
   const threads: Thread[] = [];
   let ended: string | undefined;
@@ -102,13 +99,10 @@ export async function startTeam(
       if (ended !== undefined) throw new DeviceError(ended);
       kernel(...args);
     };
-  const together = {
-    attend: guarded(host.attendTogether),
-    jvp: guarded(host.jvpTogether),
-    vjp: guarded(host.vjpTogether),
-    orthonormalizeAgainst: guarded(host.orthonormalizeAgainstTogether),
-    combineBasis: guarded(host.combineBasisTogether),
-  };
+  const suffix = "Together";
+  const together = Object.entries(host)
+    .filter(([name]) => name.endsWith(suffix))
+    .map(([name, kernel]) => [name.slice(0, -suffix.length), guarded(kernel)]);
   const membersFor = (multiplyAdds: number) => (multiplyAdds >= worthSharing ? members : 1);
-  return { kernels: { ...host, ...together, membersFor }, simd, end };
+  return { kernels: { ...host, ...Object.fromEntries(together), membersFor }, simd, end };
 }

@@ -68,6 +68,25 @@ describe.each(variants.filter(({ simd }) => simd !== "none"))("in $name", ({ dty
       );
     });
 
+    it("linear maps, norms and activations have the bits of one thread, on few tokens and on many", async () => {
+      const random = new Random(7);
+      const draw = (...shape: number[]) => {
+        const data = new Float64Array(shape.reduce((product, size) => product * size));
+        random.fillGaussian(data, 1);
+        return tensor(data, shape);
+      };
+      const [weight, bias, gain] = [draw(19, 35), draw(35), draw(19)];
+      for (const n of [1, 9, 70]) {
+        const x = draw(n, 19);
+        const of = async (runtime: WasmRuntime) => [
+          await runtime.linear({ weight, bias }).forward(x),
+          await runtime.norm({ kind: "layer", gain, epsilon: 1e-5 }).forward(x),
+          await runtime.activate("gelu", x),
+        ];
+        expect(await of(together)).toEqual(await of(alone));
+      }
+    });
+
     it("a long basis is combined and orthogonalised with the bits of one thread", async () => {
       const { spec, x } = gaussianCase(256, 64, 4);
       const options = { rtol: 1e-15, maxSteps: 20 };
