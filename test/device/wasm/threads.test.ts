@@ -109,7 +109,10 @@ describe("threads", () => {
     using runtime = await WasmRuntime.create({ requested: "wasm", dtype: "f32", threads: 2 });
     const members = (n: number, d: number) =>
       runtime.kernels.membersFor(
-        multiplyAdds({ heads: 2, kvHeads: 2, dHead: d / 2, dValue: d / 2, dIn: d, dOut: d } as LayerSizes, n),
+        multiplyAdds(
+          { heads: 2, kvHeads: 2, dHead: d / 2, dValue: d / 2, dIn: d, dOut: d, gateWidth: 0 } as LayerSizes,
+          n,
+        ),
       );
     expect(members(1024, 768)).toBe(2);
     expect(members(8, 16)).toBe(1);
