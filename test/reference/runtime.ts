@@ -2,7 +2,7 @@
 
 import type { Disposable } from "../../src/base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
-import type { Layer } from "../../src/device/linearization.js";
+import type { Layer, LinearizableLayer } from "../../src/device/linearization.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import type { Linear } from "../../src/layers/linear.js";
 import type { NormSpec } from "../../src/layers/norm.js";
@@ -29,12 +29,21 @@ export function referenceRuntime(): ReferenceRuntime {
       return alive.size;
     },
     attention: (spec) => track<Attention>(attention(spec)),
-    linear: (spec) => track<Layer>(linear(spec)),
-    norm: (spec) => track<Layer>(norm(spec)),
+    linear: (spec) => track<LinearizableLayer>({ ...linear(spec), linearize: absent }),
+    norm: (spec) => track<LinearizableLayer>({ ...norm(spec), linearize: absent }),
+    activation: absent,
+    feedForward: absent,
+    chain: absent,
+    residual: absent,
+    sum: absent,
     activate: async (kind, x) => tensor(Float64Array.from(x.data, activations[kind as string]), shapeOf(x)),
     dispose: () => alive.clear(),
     [Symbol.dispose]: () => alive.clear(),
   };
+}
+
+function absent(): never {
+  throw new Error("not part of the reference");
 }
 
 function attention(spec: AttentionSpec): Omit<Attention, keyof Disposable> {
@@ -44,9 +53,7 @@ function attention(spec: AttentionSpec): Omit<Attention, keyof Disposable> {
     dIn,
     dOut,
     heads: spec.heads,
-    head: () => {
-      throw new Error("not part of the reference");
-    },
+    head: absent,
     forward: async (x) => referenceAttention(spec, x).output,
     probabilities: async (x) => referenceAttention(spec, x).probabilities,
     async linearize(x) {

@@ -1,134 +1,205 @@
 // Linear maps, norms and activations on the WebAssembly device.
-import { checkTensor, throwIfDisposed } from "../../base/check.js";
-import { Held } from "../../base/disposable.js";
-import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
 import type { ResolvedActivation } from "../../layers/activation.js";
 import type { ResolvedLinear } from "../../layers/linear.js";
 import type { ResolvedNorm } from "../../layers/norm.js";
-import type { Layer } from "../linearization.js";
-import { applyKernel } from "./apply.js";
-import { borrow, type Heap, type Region } from "./heap.js";
-import type { Kernels } from "./kernels.js";
+import type { DeviceLayer, Linearized } from "../deviceLayer.js";
+import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
+import { borrow } from "./heap.js";
 import { ACTIVATION, LINEAR, NORM, stripSize, tileColumns, writeStruct } from "./layout.js";
 
-export class WasmLinear extends Held implements Layer {
+/** Relative rounding error of a sum of so many products, some four times what is likely. */
+function roundoffOf(device: WasmDevice, terms: number): number {
+  return 4 * Math.sqrt(terms) * (device.dtype === "f32" ? 2 ** -24 : 2 ** -53);
+}
+
+export class WasmLinear implements DeviceLayer<WasmVector> {
   readonly dIn: number;
   readonly dOut: number;
+  readonly #lease: WasmLease;
+  /** The kernels' structure: weights are packed for both directions. */
   readonly #at: number;
-  #disposed = false;
 
   constructor(
-    readonly kernels: Kernels,
-    readonly region: Region,
-    linear: ResolvedLinear,
+    readonly device: WasmDevice,
+    { dIn, dOut, weight, bias }: ResolvedLinear,
   ) {
-    super();
-    this.dIn = linear.dIn;
-    this.dOut = linear.dOut;
+    const { heap, kernels } = device;
+    const { word } = heap;
+    this.dIn = dIn;
+    this.dOut = dOut;
+    this.#lease = device.lease();
+    const { region } = this.#lease;
+    const what = "the packed weights";
     try {
-      this.#at = packLinear(kernels, region, linear);
+      const fields = {
+        ...{ dIn, dOut },
+        weight: region.reals(stripSize(heap, dOut, dIn), what),
+        back: region.reals(stripSize(heap, dIn, dOut), what),
+        bias: bias ? region.reals(dOut, what) : 0,
+      };
+      this.#at = region.bytes(LINEAR.bytes, what);
+      borrow(heap, (work) => {
+        const at = work.reals(weight.length, "the weights");
+        heap.reals(at, weight.length).set(weight);
+        kernels.packStrips(dOut, dIn, at, word, dOut * word, fields.weight);
+        kernels.packStrips(dIn, dOut, at, dOut * word, word, fields.back);
+      });
+      if (bias) heap.reals(fields.bias, dOut).set(bias);
+      writeStruct(heap, this.#at, LINEAR, fields);
     } catch (error) {
-      region.free();
+      this.#lease.dispose();
       throw error;
     }
   }
 
-  async forward(x: TensorLike): Promise<Tensor> {
-    throwIfDisposed("linear map", this.#disposed);
-    const { heap } = this.region;
-    const { data, shape } = checkTensor("x", x, [-1, this.dIn]);
-    const panels = Math.ceil(shape[0] / tileColumns(heap));
-    return applyKernel(heap, data, shape, [shape[0], this.dOut], (from, to) =>
-      this.kernels.applyLinear(this.#at, panels, from, to),
-    );
+  async forward(x: WasmVector, lease: WasmLease): Promise<WasmVector> {
+    const output = lease.vector([x.shape[0], this.dOut], "the output");
+    this.device.kernels.applyLinear(this.#at, this.#panels(x.shape[0]), x.at, output.at);
+    return output;
+  }
+
+  async linearize(x: WasmVector, lease: WasmLease): Promise<Linearized<WasmVector>> {
+    const { device, dIn, dOut } = this;
+    const { kernels } = device;
+    const [at, n] = [this.#at, x.shape[0]];
+    const panels = this.#panels(n);
+    const operator = {
+      device,
+      inShape: [n, dIn],
+      outShape: [n, dOut],
+      roundoff: roundoffOf(device, Math.max(dIn, dOut)),
+      jvp: (u: WasmVector, y: WasmVector) => kernels.linearJvp(at, panels, u.at, y.at),
+      vjp: (y: WasmVector, x: WasmVector) => kernels.linearVjp(at, panels, y.at, x.at),
+      gradient: (_u: WasmVector, _v: WasmVector, to: WasmVector) => device.clear(to),
+    };
+    return { operator, output: await this.forward(x, lease) };
   }
 
   dispose(): void {
-    this.#disposed = true;
-    this.region.free();
+    this.#lease.dispose();
+  }
+
+  #panels(n: number): number {
+    return Math.ceil(n / tileColumns(this.device.heap));
   }
 }
 
-/** The kernels' structure of a linear map, its weights packed for both directions. */
-function packLinear(kernels: Kernels, region: Region, { dIn, dOut, weight, bias }: ResolvedLinear): number {
-  const { heap } = region;
-  const what = "the packed weights";
-  const fields = {
-    ...{ dIn, dOut },
-    weight: region.reals(stripSize(heap, dOut, dIn), what),
-    back: region.reals(stripSize(heap, dIn, dOut), what),
-    bias: bias ? region.reals(dOut, what) : 0,
-  };
-  if (bias) heap.reals(fields.bias, dOut).set(bias);
-  borrow(heap, (work) => {
-    const { word } = heap;
-    const at = work.reals(weight.length, "the weights");
-    heap.reals(at, weight.length).set(weight);
-    kernels.packStrips(dOut, dIn, at, word, dOut * word, fields.weight);
-    kernels.packStrips(dIn, dOut, at, dOut * word, word, fields.back);
-  });
-  const at = region.bytes(LINEAR.bytes, what);
-  writeStruct(heap, at, LINEAR, fields);
-  return at;
-}
-
-export class WasmNorm extends Held implements Layer {
+export class WasmNorm implements DeviceLayer<WasmVector> {
   readonly dIn: number;
   readonly dOut: number;
-  readonly #gain: number;
-  readonly #bias: number;
-  #disposed = false;
+  readonly #lease: WasmLease;
+  readonly #norm: { centred: number; gain: number; bias: number; ":epsilon": number };
 
   constructor(
-    readonly kernels: Kernels,
-    readonly region: Region,
-    readonly norm: ResolvedNorm,
+    readonly device: WasmDevice,
+    { kind, gain, bias, epsilon }: ResolvedNorm,
   ) {
-    super();
-    const { heap } = region;
-    const { gain, bias } = norm;
+    const { heap } = device;
     this.dIn = gain.length;
     this.dOut = gain.length;
+    this.#lease = device.lease();
+    const { region } = this.#lease;
+    const kept = (values: ArrayLike<number>) => {
+      const at = region.reals(values.length, "a norm");
+      heap.reals(at, values.length).set(values);
+      return at;
+    };
     try {
-      this.#gain = region.reals(gain.length, "a norm");
-      this.#bias = bias ? region.reals(bias.length, "a norm") : 0;
+      const centred = kind === "layer" ? 1 : 0;
+      this.#norm = { centred, gain: kept(gain), bias: bias ? kept(bias) : 0, ":epsilon": epsilon };
     } catch (error) {
-      region.free();
+      this.#lease.dispose();
       throw error;
     }
-    heap.reals(this.#gain, gain.length).set(gain);
-    if (bias) heap.reals(this.#bias, bias.length).set(bias);
   }
 
-  async forward(x: TensorLike): Promise<Tensor> {
-    throwIfDisposed("norm", this.#disposed);
-    const { heap } = this.region;
-    const { kind, epsilon } = this.norm;
-    const { data, shape } = checkTensor("x", x, [-1, this.dIn]);
-    const [n, d] = shape;
-    return borrow(heap, (work) => {
+  async forward(x: WasmVector, lease: WasmLease): Promise<WasmVector> {
+    const output = lease.vector(x.shape, "the output");
+    borrow(this.device.heap, (work) => {
       const at = work.bytes(NORM.bytes, "a norm");
-      const centred = kind === "layer" ? 1 : 0;
-      const fields = { n, d, centred, gain: this.#gain, bias: this.#bias, z: 0, deviation: 0, ":epsilon": epsilon };
-      writeStruct(heap, at, NORM, fields);
-      return applyKernel(heap, data, shape, shape, (from, to) => this.kernels.applyNorm(at, from, to));
+      this.#apply(at, x, output, { z: 0, deviation: 0 });
     });
+    return output;
+  }
+
+  async linearize(x: WasmVector, lease: WasmLease): Promise<Linearized<WasmVector>> {
+    const { device } = this;
+    const { kernels } = device;
+    const [n, d] = x.shape;
+    const at = lease.region.bytes(NORM.bytes, "a norm");
+    const output = lease.vector(x.shape, "the output");
+    const [z, deviation] = [lease.vector(x.shape, "a norm"), lease.vector([n, 1], "a norm")];
+    this.#apply(at, x, output, { z: z.at, deviation: deviation.at });
+    const operator = {
+      device,
+      inShape: [n, d],
+      outShape: [n, d],
+      roundoff: roundoffOf(device, d),
+      jvp: (u: WasmVector, y: WasmVector) => kernels.normJvp(at, u.at, y.at),
+      vjp: (y: WasmVector, x: WasmVector) => kernels.normVjp(at, y.at, x.at),
+      gradient: (u: WasmVector, v: WasmVector, to: WasmVector) => kernels.normGradient(at, u.at, v.at, to.at),
+    };
+    return { operator, output };
   }
 
   dispose(): void {
-    this.#disposed = true;
-    this.region.free();
+    this.#lease.dispose();
+  }
+
+  #apply(at: number, x: WasmVector, y: WasmVector, kept: { z: number; deviation: number }): void {
+    const { heap, kernels } = this.device;
+    const [n, d] = x.shape;
+    writeStruct(heap, at, NORM, { n, d, ...this.#norm, ...kept });
+    kernels.applyNorm(at, x.at, y.at);
   }
 }
 
-export function activate(kernels: Kernels, heap: Heap, activation: ResolvedActivation, x: TensorLike): Tensor {
-  const { data, shape } = checkTensor("x", x);
-  const [a, b, c, e] = activation.numbers;
-  return borrow(heap, (work) => {
-    const at = work.bytes(ACTIVATION.bytes, "an activation");
-    const fields = { kind: activation.index, n: 1, d: data.length, slope: 0, curve: 0 };
-    writeStruct(heap, at, ACTIVATION, { ...fields, ":a": a, ":b": b, ":c": c, ":e": e });
-    const y = applyKernel(heap, data, [1, data.length], [1, data.length], (from, to) => kernels.activate(at, from, to));
-    return tensor(y.data, shape);
-  });
+export class WasmActivation implements DeviceLayer<WasmVector> {
+  readonly dIn = -1;
+  readonly dOut = -1;
+
+  constructor(
+    readonly device: WasmDevice,
+    readonly activation: ResolvedActivation,
+  ) {}
+
+  async forward(x: WasmVector, lease: WasmLease): Promise<WasmVector> {
+    const output = lease.vector(x.shape, "the output");
+    this.#apply(x, output, { slope: 0, curve: 0 });
+    return output;
+  }
+
+  async linearize(x: WasmVector, lease: WasmLease): Promise<Linearized<WasmVector>> {
+    const { device } = this;
+    const output = lease.vector(x.shape, "the output");
+    const [slope, curve] = [lease.vector(x.shape, "an activation"), lease.vector(x.shape, "an activation")];
+    this.#apply(x, output, { slope: slope.at, curve: curve.at });
+    const operator = {
+      device,
+      inShape: [...x.shape],
+      outShape: [...x.shape],
+      roundoff: roundoffOf(device, 4),
+      jvp: (u: WasmVector, y: WasmVector) => device.multiply(slope, u, y),
+      vjp: (y: WasmVector, x: WasmVector) => device.multiply(slope, y, x),
+      gradient(u: WasmVector, v: WasmVector, to: WasmVector) {
+        device.multiply(curve, u, to);
+        device.multiply(to, v, to);
+      },
+    };
+    return { operator, output };
+  }
+
+  dispose(): void {}
+
+  #apply(x: WasmVector, y: WasmVector, kept: { slope: number; curve: number }): void {
+    const { heap, kernels } = this.device;
+    const [n, d] = x.shape;
+    const { index: kind, numbers } = this.activation;
+    const [a, b, c, e] = numbers;
+    borrow(heap, (work) => {
+      const at = work.bytes(ACTIVATION.bytes, "an activation");
+      writeStruct(heap, at, ACTIVATION, { kind, n, d, ...kept, ":a": a, ":b": b, ":c": c, ":e": e });
+      kernels.activate(at, x.at, y.at);
+    });
+  }
 }

@@ -1,21 +1,12 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
 
-import { Held } from "../../base/disposable.js";
 import { DeviceError } from "../../base/errors.js";
-import type { Tensor, TensorLike } from "../../base/tensor.js";
-import { type Activation, resolveActivation } from "../../layers/activation.js";
-import { type AttentionSpec, resolveSpec } from "../../layers/attention/spec.js";
-import { type Linear, resolveLinear } from "../../layers/linear.js";
-import type { NormSpec } from "../../layers/norm.js";
-import { resolveNorm } from "../../layers/norm.js";
-import { type Attention, AttentionLayer } from "../attentionLayer.js";
-import type { Layer } from "../linearization.js";
-import type { Runtime, RuntimeInfo } from "../runtime.js";
+import { DeviceRuntime, type LayerMaker, type RuntimeInfo } from "../runtime.js";
 import { WasmAttention } from "./attention.js";
-import { WasmDevice } from "./device.js";
-import { Heap, Region } from "./heap.js";
+import { WasmDevice, type WasmVector } from "./device.js";
+import { Heap } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
-import { activate, WasmLinear, WasmNorm } from "./layers.js";
+import { WasmActivation, WasmLinear, WasmNorm } from "./layers.js";
 import { ROW, tileRows } from "./layout.js";
 
 export interface WasmRuntimeOptions {
@@ -32,17 +23,14 @@ export interface WasmRuntimeOptions {
   readonly worthSharing?: number;
 }
 
-export class WasmRuntime extends Held implements Runtime {
-  readonly device: WasmDevice;
-
+export class WasmRuntime extends DeviceRuntime<WasmVector> {
   private constructor(
     readonly info: RuntimeInfo,
     readonly heap: Heap,
     readonly kernels: Kernels,
     readonly endThreads = () => {},
   ) {
-    super();
-    this.device = new WasmDevice(kernels, heap);
+    super(makerOn(new WasmDevice(kernels, heap)));
   }
 
   get memoryUsed(): number {
@@ -83,28 +71,20 @@ export class WasmRuntime extends Held implements Runtime {
     return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: members }, heap, kernels, end);
   }
 
-  attention(spec: AttentionSpec): Attention {
-    const resolved = resolveSpec(spec);
-    return new AttentionLayer(new WasmAttention(this.device, resolved));
-  }
-
-  linear(spec: Linear): Layer {
-    return new WasmLinear(this.kernels, new Region(this.heap), resolveLinear("linear", spec));
-  }
-
-  norm(spec: NormSpec): Layer {
-    const norm = resolveNorm(spec);
-    return new WasmNorm(this.kernels, new Region(this.heap), norm);
-  }
-
-  async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
-    return activate(this.kernels, this.heap, resolveActivation("activation", kind), x);
-  }
-
   dispose(): void {
     this.endThreads();
     this.heap.close();
   }
+}
+
+function makerOn(device: WasmDevice): LayerMaker<WasmVector> {
+  return {
+    device,
+    attention: (spec) => new WasmAttention(device, spec),
+    linear: (spec) => new WasmLinear(device, spec),
+    norm: (spec) => new WasmNorm(device, spec),
+    activation: (spec) => new WasmActivation(device, spec),
+  };
 }
 
 function heapFor({ dtype, memoryLimit, scoreBudget }: WasmRuntimeOptions, shared: boolean): Heap {

@@ -3,7 +3,8 @@
 import { DeviceError, OutOfMemoryError } from "../../base/errors.js";
 import type { Tensor } from "../../base/tensor.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
-import { WasmAttention } from "../wasm/attention.js";
+import type { DeviceAttention } from "../deviceLayer.js";
+import type { WasmVector } from "../wasm/device.js";
 import { WasmRuntime } from "../wasm/runtime.js";
 import { channelsOf, type LayerSizes } from "./weights.js";
 
@@ -48,7 +49,7 @@ export class Cpu {
 export class LayerInDoubles {
   readonly #cpu: Cpu;
   readonly #spec: () => Promise<ResolvedSpec>;
-  #layer?: Promise<WasmAttention>;
+  #layer?: Promise<DeviceAttention<WasmVector>>;
 
   constructor(cpu: Cpu, spec: () => Promise<ResolvedSpec>) {
     this.#cpu = cpu;
@@ -93,8 +94,8 @@ export class LayerInDoubles {
     );
   }
 
-  async #make(): Promise<WasmAttention> {
-    const [{ device }, spec] = await Promise.all([this.#cpu.runtime(), this.#spec()]);
-    return new WasmAttention(device, spec);
+  async #make(): Promise<DeviceAttention<WasmVector>> {
+    const [{ make }, spec] = await Promise.all([this.#cpu.runtime(), this.#spec()]);
+    return make.attention(spec);
   }
 }

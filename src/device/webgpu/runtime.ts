@@ -2,6 +2,7 @@
 
 import { checkOneOf } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
+import { DeviceError } from "../../base/errors.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
 import type { Activation } from "../../layers/activation.js";
 import { refuseModifiers } from "../../layers/attention/modifiers.js";
@@ -10,7 +11,7 @@ import { type Linear, resolveLinear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
 import { resolveNorm } from "../../layers/norm.js";
 import type { Attention, Runtime, RuntimeInfo } from "../../measure/createRuntime.js";
-import type { Layer } from "../linearization.js";
+import type { LinearizableLayer } from "../linearization.js";
 import { WebGpuAttention } from "./attention.js";
 import type { ChosenGpu } from "./choose.js";
 import { Gpu } from "./gpu.js";
@@ -51,15 +52,23 @@ export class WebGpuRuntime extends Held implements Runtime {
     });
   }
 
-  linear(spec: Linear): Layer {
+  linear(spec: Linear): LinearizableLayer {
     const linear = resolveLinear("linear", spec);
-    return this.#make((region) => new WebGpuLinear(this.gpu, region, linear));
+    return this.#make((region) => new WebGpuLinear(this.gpu, region, linear)) as unknown as LinearizableLayer;
   }
 
-  norm(spec: NormSpec): Layer {
+  norm(spec: NormSpec): LinearizableLayer {
     const { kind, gain, bias, epsilon } = resolveNorm(spec);
-    return this.#make((region) => new WebGpuNorm(this.gpu, region, kind, gain, bias, epsilon));
+    return this.#make(
+      (region) => new WebGpuNorm(this.gpu, region, kind, gain, bias, epsilon),
+    ) as unknown as LinearizableLayer;
   }
+
+  activation = onWasmAlone;
+  feedForward = onWasmAlone;
+  chain = onWasmAlone;
+  residual = onWasmAlone;
+  sum = onWasmAlone;
 
   async activate(kind: Activation, x: TensorLike): Promise<Tensor> {
     const known = checkOneOf("activation", kind as string, ["gelu", "gelu-tanh", "silu"]);
@@ -80,4 +89,8 @@ export class WebGpuRuntime extends Held implements Runtime {
       throw error;
     }
   }
+}
+
+function onWasmAlone(): never {
+  throw new DeviceError("this layer is not made on WebGPU; use device wasm");
 }
