@@ -1,9 +1,9 @@
 // What never enters the Jacobian is taken out of its numbers before it can round: the tokens' mean, and the biases of
 // keys and values. Rows of dP sum to 0, so that any row vector may be subtracted from all values, and from all keys, or
 // for distances from queries and keys alike. The output gets back what its values have lost, as an addition at the end.
-import { laneSum, largestLane, madd, MR, NR, ROW, splat, WORD } from "../base/simd";
+import { laneSum, largestLane, madd, MR, ROW, splat, WORD } from "../base/simd";
 import { barrier, shareEnd, shareStart } from "../base/team";
-import { addBias, multiplyTokens } from "./channels";
+import { multiplyTokens } from "./channels";
 import { gateChannel, keyChannel, kvHeadOf, valueChannel } from "./layer";
 import { groupEndPanel, Primal } from "./primal";
 import { keysMayShift, queriesFollowKeys, valuesMayShift } from "./score";
@@ -19,8 +19,7 @@ export function projectCentred(s: Primal): void {
   barrier();
   chooseMoves(s);
   barrier();
-  const p = shareStart(s.panels);
-  addBias(shareEnd(s.panels) - p, l.channels, s.qkv + <usize>(p * l.channels) * ROW, s.moves);
+  addMoves(s);
 }
 
 /** The mean of the tokens that some query may attend to, in all lanes of a panel: this member's share of the features. */
@@ -44,18 +43,25 @@ function meanToken(s: Primal): void {
   }
 }
 
-/** centred = x − mean for this member's panels; the last panel's unused lanes stay zero. */
+/** centred = x − mean for the tokens of the mean, x for others, in this member's panels; unused lanes stay zero. */
 function centreTokens(s: Primal): void {
   const bytes = <usize>s.layer.dIn * ROW;
   for (let p = shareStart(s.panels), end = shareEnd(s.panels); p < end; p++) {
     const from = s.x + <usize>p * bytes, to = s.centred + <usize>p * bytes;
-    for (let at: usize = 0; at < bytes; at += 16) {
-      v128.store(to + at, v128.sub<Real>(v128.load(from + at), v128.load(s.mean + at)));
-    }
-    for (let lane = s.n - p * NR; lane < NR; lane++) {
-      for (let at = to + <usize>lane * WORD; at < to + bytes; at += ROW) store<Real>(at, 0);
+    const w0 = seenLanes(s, p, 0), w1 = seenLanes(s, p, 16);
+    for (let at: usize = 0; at < bytes; at += ROW) {
+      const mean = v128.load(s.mean + at);
+      v128.store(to + at, v128.sub<Real>(v128.load(from + at), v128.and(mean, w0)));
+      v128.store(to + at, v128.sub<Real>(v128.load(from + at, 16), v128.and(mean, w1)), 16);
     }
   }
+}
+
+/** All bits of the lanes whose tokens some query may attend to. */
+// @ts-ignore: decorator
+@inline
+function seenLanes(s: Primal, panel: i32, half: usize): v128 {
+  return v128.gt<Real>(v128.load(s.seen + <usize>panel * ROW + half), splat(0));
 }
 
 /** offsets[channel] = what the weights make of the mean token: this member's share, by strips of channels. */
@@ -92,24 +98,46 @@ function timesMean(s: Primal, a: usize, half: bool): v128 {
   return v128.add<Real>(even, odd);
 }
 
-/** moves[channel]: what the channels of centred tokens lack of those that the scores and the derivatives need. */
+/**
+ * moves[channel]: what the channels of centred tokens lack of those that the scores and the derivatives need; and in a
+ * second row what those of the tokens that were not centred lack.
+ */
 function chooseMoves(s: Primal): void {
   const l = s.layer;
   const keys = keyChannel(l, 0), values = valueChannel(l, 0), gate = gateChannel(l);
   const keysLack = !keysStayCentred(s), valuesLack = !valuesMayShift(l), follow = queriesFollowKeys(l);
   for (let r = shareStart(l.channels), end = shareEnd(l.channels); r < end; r++) {
-    let mean = load<Real>(s.offsets + <usize>r * WORD), bias = load<Real>(l.bias + <usize>r * WORD);
+    let mean = load<Real>(s.offsets + <usize>r * WORD), bias = load<Real>(l.bias + <usize>r * WORD), other: Real = 0;
     if (r < keys) {
       if (follow) {
         const key = <usize>(keyChannel(l, kvHeadOf(l, r / l.dHead)) + r % l.dHead) * WORD;
-        mean -= load<Real>(s.offsets + key);
+        other = -load<Real>(s.offsets + key);
+        mean += other;
         bias -= load<Real>(l.bias + key);
       }
     } else if (r < values ? !keysLack : r < gate && !valuesLack) {
       mean = 0;
       bias = 0;
     }
-    store<Real>(s.moves + <usize>r * WORD, mean + bias);
+    const to = s.moves + <usize>r * WORD;
+    store<Real>(to, mean + bias);
+    store<Real>(to + <usize>l.channels * WORD, other + bias);
+  }
+}
+
+/** Adds to every token's channels the move that is its own: this member's share of the panels. */
+function addMoves(s: Primal): void {
+  const channels = s.layer.channels;
+  const others = <usize>channels * WORD;
+  for (let p = shareStart(s.panels), end = shareEnd(s.panels); p < end; p++) {
+    const w0 = seenLanes(s, p, 0), w1 = seenLanes(s, p, 16);
+    let to = s.qkv + <usize>(p * channels) * ROW;
+    for (let at = s.moves; at < s.moves + others; at += WORD) {
+      const move = v128.load_splat<Real>(at), other = v128.load_splat<Real>(at + others);
+      v128.store(to, v128.add<Real>(v128.load(to), v128.bitselect(move, other, w0)));
+      v128.store(to, v128.add<Real>(v128.load(to, 16), v128.bitselect(move, other, w1)), 16);
+      to += ROW;
+    }
   }
 }
 
@@ -160,8 +188,8 @@ export function restoreValues(s: Primal, group: i32, kv: i32, o: usize, panelByt
   }
 }
 
-/** The largest length of a token's `count` channels from `first` on. */
-export function largestLength(s: Primal, first: i32, count: i32): f64 {
+/** The largest length of a token's `count` channels from `first` on; with `keys`, of those that are attended to. */
+export function largestLength(s: Primal, first: i32, count: i32, keys: bool): f64 {
   const panelBytes = <usize>s.layer.channels * ROW;
   let largest = splat(0);
   let at = s.qkv + <usize>first * ROW;
@@ -171,6 +199,10 @@ export function largestLength(s: Primal, first: i32, count: i32): f64 {
       const x0 = v128.load(row), x1 = v128.load(row, 16);
       sum0 = madd(x0, x0, sum0);
       sum1 = madd(x1, x1, sum1);
+    }
+    if (keys) {
+      sum0 = v128.and(sum0, seenLanes(s, p, 0));
+      sum1 = v128.and(sum1, seenLanes(s, p, 16));
     }
     largest = v128.pmax<Real>(v128.pmax<Real>(largest, sum0), sum1);
     at += panelBytes;

@@ -43,7 +43,8 @@ export function attend(s: Primal, y: usize): void {
       addOverKeys(s, g, l.dValue, s.valueChannels, p, o, oPanel);
       restoreValues(s, g, kv, o, oPanel);
     }
-    const queries = largestLength(s, queryChannel(l, h), l.dHead), keys = largestLength(s, keyChannel(l, kv), l.dHead);
+    const queries = largestLength(s, queryChannel(l, h), l.dHead, false);
+    const keys = largestLength(s, keyChannel(l, kv), l.dHead, true);
     s.sharpness = max(s.sharpness, sharpness(l, s.maxRowScore, queries, keys));
   }
   barrier();

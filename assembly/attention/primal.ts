@@ -61,7 +61,7 @@ export const WHOLE: u8 = 2;
   /** The mean token, [dIn][NR] with equal lanes, and the input less it, in panels that later work may overwrite. */
   mean: usize;
   centred: usize;
-  /** Real [channels]: the projection of the mean token, and what is added to the channels of centred tokens. */
+  /** Real [channels]: the projection of the mean token; and [2][channels], what is added to channels (centre.ts). */
   offsets: usize;
   moves: usize;
   /** Real [panels·NR]: 1 for a query that attends to some key, else 0. */

@@ -12,7 +12,7 @@ import { referenceAttention } from "../reference/attention.js";
 import { scaledError, tolerance } from "./close.js";
 import { onWebGpu, runs, variantRuntime, variants } from "./variants.js";
 
-const all: Modifier[] = ["queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"];
+const all: Modifier[] = ["angles", "queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"];
 const mechanisms = [...all.map((name) => [name]), ["queryNorm", "keyNorm"] as Modifier[], all];
 
 function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {

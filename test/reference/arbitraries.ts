@@ -161,7 +161,7 @@ function modified({ n, modifiers }: Drawn, { heads, kvHeads, dHead, random, gate
     if (form === "matrix") return { matrix: gaussian([pick([1, heads]), n, n], 1) };
     return { table: gaussian([8, heads], 1), maxDistance: 12, bidirectional: random.uniform() < 0.5 };
   };
-  const make: { [M in Modifier]: () => AttentionSpec[M] } = {
+  const make: { [M in Exclude<Modifier, "angles">]: () => AttentionSpec[M] } = {
     queryNorm: () => norm(heads),
     keyNorm: () => norm(kvHeads),
     softcap: () => 0.5 + random.uniform(),
@@ -170,5 +170,11 @@ function modified({ n, modifiers }: Drawn, { heads, kvHeads, dHead, random, gate
     gate,
   };
   const drawn = modifiers.filter(() => modifiers.length === 1 || random.uniform() < 0.7);
-  return Object.fromEntries(drawn.map((name) => [name, make[name]()]));
+  return Object.fromEntries(
+    drawn.map((name) => {
+      if (name !== "angles") return [name, make[name]()];
+      const pairs = Math.floor(dHead / 2);
+      return ["rope", pairs > 0 ? { angles: gaussian([n, pairs], 1), interleaved: random.uniform() < 0.5 } : undefined];
+    }),
+  );
 }

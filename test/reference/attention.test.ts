@@ -65,8 +65,8 @@ it.each(["dot-product", "l2"] as const)("jvp is the derivative of the output of 
 });
 
 const mechanisms: Modifier[][] = [
-  ...(["queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"] as const).map((name) => [name]),
-  ["queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"],
+  ...(["angles", "queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"] as const).map((name) => [name]),
+  ["angles", "queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"],
 ];
 
 describe.each(mechanisms.map((modifiers) => ({ modifiers })))("attention with $modifiers", ({ modifiers }) => {

@@ -293,13 +293,15 @@ export function allowedPairs(mask: Mask, n: number): boolean[][] {
 function rotateHeads(tokens: Matrix, rope: AttentionSpec["rope"], heads: number, sign: 1 | -1): Matrix {
   if (rope === undefined) return tokens;
   const width = tokens[0].length / heads;
-  const pairs = "frequencies" in rope ? rope.frequencies.length : (rope.pairs ?? width / 2);
+  const given = "angles" in rope ? rows(rope.angles) : undefined;
+  const pairs =
+    given?.[0].length ??
+    ("frequencies" in rope ? rope.frequencies.length : "pairs" in rope ? (rope.pairs ?? width / 2) : width / 2);
   return tokens.map((token, p) => {
     const turned = [...token];
     for (let first = 0; first < token.length; first += width) {
       for (let c = 0; c < pairs; c++) {
-        const frequency = "frequencies" in rope ? rope.frequencies[c] : rope.base ** ((-2 * c) / (2 * pairs));
-        const angle = sign * p * frequency;
+        const angle = sign * (given ? given[p][c] : p * frequencyOf(rope, c, pairs));
         const [a, b] = rope.interleaved ? [first + 2 * c, first + 2 * c + 1] : [first + c, first + c + pairs];
         turned[a] = token[a] * Math.cos(angle) - token[b] * Math.sin(angle);
         turned[b] = token[a] * Math.sin(angle) + token[b] * Math.cos(angle);
@@ -307,6 +309,11 @@ function rotateHeads(tokens: Matrix, rope: AttentionSpec["rope"], heads: number,
     }
     return turned;
   });
+}
+
+function frequencyOf(rope: NonNullable<AttentionSpec["rope"]>, c: number, pairs: number): number {
+  if ("base" in rope) return rope.base ** ((-2 * c) / (2 * pairs));
+  return "frequencies" in rope ? rope.frequencies[c] : Number.NaN;
 }
 
 /** Of the finite logits, and of a sink that takes its share and has no value; a row that has none is zero. */

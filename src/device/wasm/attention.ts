@@ -3,7 +3,7 @@ import { type Tensor, tensor } from "../../base/tensor.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { DeviceAttention, DeviceLayer, Linearized } from "../deviceLayer.js";
 import { DeviceLinearization } from "../linearization.js";
-import { type SharedWeights, WasmAttentionOperator } from "./attentionOperator.js";
+import { type Scene, type SharedWeights, sceneOf, WasmAttentionOperator } from "./attentionOperator.js";
 import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
 import { Region } from "./heap.js";
 import { Lockstep } from "./lockstep.js";
@@ -72,7 +72,7 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
         dOut: this.dOut,
         forward: (x, lease) => this.forward(x, lease as WasmLease),
         linearize: async (x, lease) => {
-          const operator = this.#at(x, lease as WasmLease, this.#sizes, lockstep);
+          const operator = this.#at(x, lease as WasmLease, lockstep);
           return { operator, output: operator.output };
         },
         dispose: () => undefined,
@@ -99,8 +99,13 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
     this.#region.free();
   }
 
-  #at(x: WasmVector, lease: WasmLease, sizes = this.#sizes, lockstep?: Lockstep): WasmAttentionOperator {
-    return new WasmAttentionOperator(this.device, sizes, this.#weights, x, lease, lockstep);
+  #at(x: WasmVector, lease: WasmLease, lockstep?: Lockstep): WasmAttentionOperator {
+    return this.inScene(x, lease, sceneOf(this.#sizes, x.shape[0]), lockstep);
+  }
+
+  /** The Jacobian at tokens that are not simply one after the other. */
+  inScene(x: WasmVector, lease: WasmLease, scene: Scene, lockstep?: Lockstep): WasmAttentionOperator {
+    return new WasmAttentionOperator(this.device, this.#sizes, this.#weights, x, lease, scene, lockstep);
   }
 
   /** The layer at a single token, where attention is the identity: its value and output maps as one operator. */
@@ -109,7 +114,8 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
     try {
       const x = lease.vector([1, this.dIn], "the input");
       const weights = { ...this.#weights, layer: { ...this.#layer, at: this.#layer.plain } };
-      const operator = new WasmAttentionOperator(this.device, alone(this.#sizes), weights, x, lease);
+      const sizes = alone(this.#sizes);
+      const operator = new WasmAttentionOperator(this.device, sizes, weights, x, lease, sceneOf(sizes, 1));
       const output = tensor(new Float64Array(this.dOut), [1, this.dOut]);
       return new DeviceLinearization(operator, lease, output);
     } catch (error) {
@@ -136,6 +142,6 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
 
 /** At a single token, without what acts on scores. */
 function alone(sizes: LayerSizes): LayerSizes {
-  const { frequencies, queryNorm, keyNorm, softcap, bias, sinks, ...rest } = sizes;
+  const { frequencies, angles, queryNorm, keyNorm, softcap, bias, sinks, ...rest } = sizes;
   return { ...rest, mask: "none" };
 }

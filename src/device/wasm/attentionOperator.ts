@@ -1,6 +1,7 @@
 // The Jacobian of attention at one input as an operator: the primal once, then products with J and Jᵀ that reuse it.
 import type { RealArray } from "../../base/tensor.js";
-import { resolveMask } from "../../layers/attention/mask.js";
+import { type ResolvedMask, resolveMask } from "../../layers/attention/mask.js";
+import { anglesAt } from "../../layers/attention/rope.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { BlockProducts, Core, DeviceOperator, EntrySums, Pattern, Structure } from "../operator.js";
 import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
@@ -31,6 +32,17 @@ export interface SharedWeights {
   reduced(): ReducedLayer | undefined;
 }
 
+/** Which tokens a token may attend to, and each one's position. */
+export interface Scene {
+  readonly mask: ResolvedMask;
+  readonly positions: ArrayLike<number>;
+}
+
+/** Tokens one after the other, under the layer's own mask. */
+export function sceneOf({ mask }: LayerSizes, n: number): Scene {
+  return { mask: resolveMask(mask, n), positions: Int32Array.from({ length: n }, (_, position) => position) };
+}
+
 export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
   readonly inShape: number[];
   readonly outShape: number[];
@@ -53,6 +65,7 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
     weights: SharedWeights,
     x: WasmVector,
     lease: WasmLease,
+    scene: Scene,
     lockstep?: Lockstep,
   ) {
     const { region } = lease;
@@ -60,7 +73,7 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
     const n = x.shape[0];
     this.inShape = [n, sizes.dIn];
     this.outShape = [n, sizes.dOut];
-    const mask = resolveMask(sizes.mask, n);
+    const { mask, positions } = scene;
     const tiling = tileMask(mask, tileRows(heap), ROW / heap.word);
     this.tiling = tiling;
     const members = kernels.membersFor(multiplyAdds(sizes, n));
@@ -77,7 +90,8 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
     for (const name of ["groupFirst", "groupEnd", "groupOffset"] as const) {
       new Uint32Array(heap.memory.buffer, fields[name], tiling.groups).set(tiling[name]);
     }
-    if (sizes.frequencies) writeRotations(region, fields.cos, fields.sin, n, sizes.frequencies);
+    const angles = anglesAt(sizes, positions);
+    if (angles) writeRotations(region, fields.cos, fields.sin, angles);
     const copyAt = (member: number) => at + member * PRIMAL.bytes;
     for (const [member, copy] of copies.entries()) {
       writeStruct(heap, copyAt(member), PRIMAL, { ...copy, layer: weights.layer.at });

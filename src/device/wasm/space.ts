@@ -68,7 +68,7 @@ export function primalSpace(
   const channels = channelsOf(spec);
   const tokens = panels * columns;
   const keys = strips * tileRows(heap);
-  const pairs = spec.frequencies?.length ?? 0;
+  const pairs = spec.frequencies?.length ?? spec.angles?.pairs ?? 0;
   const { tangentRows, keyColumns } = keyRows(spec);
   const toStrips = (count: number) => stripSize(heap, count, 1);
   const toPanels = (count: number) => Math.ceil(count / columns) * columns;
@@ -107,7 +107,7 @@ export function primalSpace(
     mean: region.bytes(dIn * ROW, work),
     centred: channels < dIn ? reals(tokens * dIn, work) : tangents,
     offsets: reals(toStrips(channels), kept),
-    moves: reals(channels, work),
+    moves: reals(2 * channels, work),
     attends: reals(tokens, kept),
     ...bias,
     normed: norms ? reals(tokens * norms * dHead, kept) : 0,
@@ -209,10 +209,14 @@ function copiesOf(primal: number, members: number): number[] {
   return Array.from({ length: members }, (_, member) => primal + member * PRIMAL.bytes);
 }
 
-/** cos and sin of position·frequency, in panels of a row a pair. */
-export function writeRotations(region: Region, cos: number, sin: number, n: number, frequencies: Float64Array): void {
-  const pairs = frequencies.length;
-  const angles = Float64Array.from({ length: n * pairs }, (_, at) => Math.floor(at / pairs) * frequencies[at % pairs]);
-  writePanels(region.heap, cos, angles.map(Math.cos), n, pairs);
-  writePanels(region.heap, sin, angles.map(Math.sin), n, pairs);
+/** cos and sin of the tokens' angles, in panels of a row a pair. */
+export function writeRotations(
+  region: Region,
+  cos: number,
+  sin: number,
+  { data, pairs }: { data: Float64Array; pairs: number },
+): void {
+  const n = data.length / pairs;
+  writePanels(region.heap, cos, data.map(Math.cos), n, pairs);
+  writePanels(region.heap, sin, data.map(Math.sin), n, pairs);
 }

@@ -54,19 +54,39 @@ export function checkMask(label: string, mask: unknown): void {
 export function resolveMask(mask: Mask, n: number): ResolvedMask {
   const lo = new Int32Array(n);
   const hi = new Int32Array(n).fill(n);
-  const allowed = narrow(mask, n, lo, hi, undefined);
+  const allowed = narrow(mask, n, n, lo, hi, undefined);
   return { n, lo, hi, allowed };
+}
+
+/**
+ * The mask of n queries over `keys` keys, as one over `total` tokens of which the queries are the first and the keys
+ * those from `start` on.
+ */
+export function resolveCrossMask(mask: Mask, n: number, keys: number, start: number, total: number): ResolvedMask {
+  const lo = new Int32Array(total);
+  const hi = new Int32Array(total);
+  hi.fill(keys, 0, n);
+  const own = narrow(mask, n, keys, lo, hi, undefined);
+  for (let i = 0; i < n; i++) {
+    lo[i] += start;
+    hi[i] += start;
+  }
+  if (!own) return { n: total, lo, hi };
+  const allowed = new Uint8Array(total * total);
+  for (let i = 0; i < n; i++) allowed.set(own.subarray(i * keys, (i + 1) * keys), i * total + start);
+  return { n: total, lo, hi, allowed };
 }
 
 function narrow(
   mask: Mask,
   n: number,
+  keys: number,
   lo: Int32Array,
   hi: Int32Array,
   allowed: Uint8Array | undefined,
 ): Uint8Array | undefined {
   const keep = (i: number, from: number, to: number) => {
-    lo[i] = Math.min(Math.max(lo[i], from), n);
+    lo[i] = Math.min(Math.max(lo[i], from), keys);
     hi[i] = Math.max(Math.min(hi[i], to), lo[i]);
   };
   if (mask === "none") return allowed;
@@ -81,15 +101,14 @@ function narrow(
       keep(i, (chunk - left) * size, (chunk + right + 1) * size);
     }
   } else if ("allowed" in mask) {
-    if (mask.allowed.length !== n * n) {
-      throw new RangeError(
-        `"mask.allowed": expected n·n = ${n * n} entries for n = ${n} tokens, got ${mask.allowed.length}`,
-      );
+    if (mask.allowed.length !== n * keys) {
+      const size = keys === n ? `n·n = ${n * n} entries for n = ${n} tokens` : `${n}·${keys} entries`;
+      throw new RangeError(`"mask.allowed": expected ${size}, got ${mask.allowed.length}`);
     }
     if (!allowed) return Uint8Array.from(mask.allowed);
     for (let at = 0; at < allowed.length; at++) allowed[at] &= mask.allowed[at];
   } else {
-    for (const part of mask.all) allowed = narrow(part, n, lo, hi, allowed);
+    for (const part of mask.all) allowed = narrow(part, n, keys, lo, hi, allowed);
   }
   return allowed;
 }

@@ -1,7 +1,7 @@
 // What a layer may have between projections and output beyond scores, mask and rotary positions; not all code knows all.
 import type { ResolvedSpec } from "./spec.js";
 
-const names = ["queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"] as const;
+const names = ["angles", "queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"] as const;
 
 export type Modifier = (typeof names)[number];
 

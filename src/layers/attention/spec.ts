@@ -4,7 +4,7 @@ import type { TensorLike } from "../../base/tensor.js";
 import { type Linear, type ResolvedLinear, resolveLinear } from "../linear.js";
 import { type ResolvedBias, resolveBias, type ScoreBias } from "./bias.js";
 import { checkMask, type Mask } from "./mask.js";
-import { type Rope, resolveRope, sideBySide } from "./rope.js";
+import { type Angles, type Rope, resolveRope, sideBySide } from "./rope.js";
 import { type ResolvedScoreNorm, resolveScoreNorm, type ScoreNormSpec } from "./scoreNorm.js";
 import { checkTiedValue, tiedKey, tiedValueMap } from "./tied.js";
 
@@ -54,6 +54,8 @@ export interface ResolvedSpec {
   readonly mask: Mask;
   /** Angle of each rotated pair a position, [pairs]. */
   readonly frequencies?: Float64Array;
+  /** Or the angles of each token. */
+  readonly angles?: Angles;
   readonly query: ResolvedLinear;
   readonly key: ResolvedLinear;
   readonly value: ResolvedLinear;
@@ -141,22 +143,22 @@ export function resolveSpec(spec: AttentionSpec): ResolvedSpec {
 function turnedPairs(rope: Rope | undefined, spec: ResolvedSpec): ResolvedSpec {
   if (rope === undefined) return spec;
   const { heads, kvHeads, dHead, queryNorm, keyNorm } = spec;
-  const { frequencies, interleaved } = resolveRope(rope, dHead);
-  if (!interleaved) return { ...spec, frequencies };
+  const { turns, pairs, interleaved } = resolveRope(rope, dHead);
+  if (!interleaved) return { ...spec, ...turns };
   const map = (linear: ResolvedLinear, count: number) => ({
     ...linear,
-    weight: sideBySide(linear.weight, count, dHead, frequencies.length),
-    bias: linear.bias && sideBySide(linear.bias, count, dHead, frequencies.length),
+    weight: sideBySide(linear.weight, count, dHead, pairs),
+    bias: linear.bias && sideBySide(linear.bias, count, dHead, pairs),
   });
   const norm = (own: ResolvedScoreNorm | undefined, count: number) =>
     own && {
       ...own,
-      gain: sideBySide(own.gain, count, dHead, frequencies.length) as Float64Array,
-      bias: own.bias && (sideBySide(own.bias, count, dHead, frequencies.length) as Float64Array),
+      gain: sideBySide(own.gain, count, dHead, pairs) as Float64Array,
+      bias: own.bias && (sideBySide(own.bias, count, dHead, pairs) as Float64Array),
     };
   return {
     ...spec,
-    frequencies,
+    ...turns,
     query: map(spec.query, heads),
     key: map(spec.key, kvHeads),
     queryNorm: norm(queryNorm, heads),
