@@ -6,7 +6,6 @@ import { type Tensor, tensor } from "../base/tensor.js";
 import type { DeviceOperator, LinearOperator } from "../device/operator.js";
 import { applied, lines } from "./applied.js";
 import { blockNorms as spectralNormsOf } from "./blockNorms.js";
-import { legacy } from "./legacy.js";
 import { rowBlocks } from "./rowBlocks.js";
 
 /** Options of `blockNorms`. */
@@ -43,8 +42,6 @@ export async function blockNorms(J: LinearOperator, options: BlockNormOptions = 
   checkKeys("options", options, ["kind", "rtol", "signal", "onProgress"]);
   const kind = checkOneOf("kind", options.kind ?? "spectral", ["spectral", "frobenius"]);
   const rtol = checkNumber("rtol", options.rtol ?? 1e-2, 0, 1);
-  const old = legacy(J);
-  if (old) return { norms: await old.blockNorms(options), kind, error: rtol, floor: 0, way: "rows" };
   return applied(J, async (operator) => {
     const { inShape, outShape, device, structure } = operator;
     if (inShape.length !== 2 || outShape.length !== 2) {

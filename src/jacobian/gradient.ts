@@ -4,7 +4,6 @@ import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import type { Linearization } from "../device/linearization.js";
 import { secondDerivative } from "../device/operator.js";
 import { applied } from "./applied.js";
-import { legacy } from "./legacy.js";
 
 /**
  * ∇_x ⟨v, J(x) u⟩ with u (inShape) and v (outShape) held fixed, of inShape: of sigma it is gradient(J, right, left), with
@@ -12,8 +11,6 @@ import { legacy } from "./legacy.js";
  * @throws TypeError for an operator of your own, which is its products alone
  */
 export async function gradient(J: Linearization, u: TensorLike, v: TensorLike): Promise<Tensor> {
-  const old = legacy(J);
-  if (old) return old.gradient(u, v);
   return applied(J, async (operator) => {
     const { device, inShape, outShape } = operator;
     const right = checkTensor("u", u, inShape);

@@ -4,7 +4,6 @@ import { sizeOf } from "../base/tensor.js";
 import type { DeviceOperator, EntrySums, LinearOperator } from "../device/operator.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
 import { applied, lines } from "./applied.js";
-import { legacy } from "./legacy.js";
 
 /** Of order 2: some hundred times what it needs. */
 const MOST_STEPS = 1000;
@@ -21,8 +20,6 @@ export async function norm(J: LinearOperator, order: 1 | 2 | number | "fro"): Pr
   if (order !== 1 && order !== 2 && order !== Number.POSITIVE_INFINITY && order !== "fro") {
     throw wrongValue("order", '1, 2, Infinity or "fro"', order);
   }
-  const old = legacy(J);
-  if (old) return old.norm(order);
   return applied(J, async (operator) => {
     if (order === 2) return largestSingularValue(J, operator);
     const { one, infinity, frobenius } = await sumsOf(operator);

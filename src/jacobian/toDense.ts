@@ -3,7 +3,6 @@ import { checkFinite } from "../base/check.js";
 import { sizeOf, type Tensor, tensor } from "../base/tensor.js";
 import type { LinearOperator } from "../device/operator.js";
 import { applied, lines } from "./applied.js";
-import { legacy } from "./legacy.js";
 
 /**
  * The Jacobian as a matrix [outputs, inputs], row-major in the order of the tensors' data: from as many products with
@@ -13,8 +12,6 @@ import { legacy } from "./legacy.js";
  * const { shape } = await toDense(linearization); // [n·dOut, n·dIn]
  */
 export async function toDense(J: LinearOperator): Promise<Tensor> {
-  const old = legacy(J);
-  if (old) return old.toDense();
   return applied(J, async (operator) => {
     const [rows, columns] = [sizeOf(operator.outShape), sizeOf(operator.inShape)];
     const data = new (operator.device.dtype === "f32" ? Float32Array : Float64Array)(rows * columns);

@@ -1,7 +1,6 @@
 // Certified upper bounds on the largest singular value of attention's Jacobian at its input.
 import type { LinearOperator } from "../device/operator.js";
 import { applied } from "./applied.js";
-import { legacy } from "./legacy.js";
 import type { LocalBounds } from "./upperBound.js";
 
 /**
@@ -18,8 +17,6 @@ import type { LocalBounds } from "./upperBound.js";
  * const { value } = await upperBound(linearization); // the largest singular value is at most this
  */
 export async function upperBound(J: LinearOperator): Promise<LocalBounds> {
-  const old = legacy(J);
-  if (old) return old.upperBound();
   return applied(J, async ({ structure }) => {
     const { attention } = structure ?? {};
     if (!attention) {

@@ -1,111 +1,99 @@
-// Attention on WebGPU: weights held once, shared by the linearizations made from it.
-
-import { checkInteger, checkTensor, throwIfDisposed } from "../../base/check.js";
-import { Held } from "../../base/disposable.js";
-import { type Tensor, type TensorLike, tensor } from "../../base/tensor.js";
-import type { Attention } from "../../measure/createRuntime.js";
-import type { Gpu } from "./gpu.js";
+// Attention on WebGPU: weights uploaded once, which the operators made from it read.
+import { type Tensor, tensor } from "../../base/tensor.js";
+import type { DeviceAttention, Linearized } from "../deviceLayer.js";
+import { DeviceLinearization } from "../linearization.js";
+import { linearizeAttention, type SharedWeights, type WebGpuAttentionOperator } from "./attentionOperator.js";
+import type { GpuLease, GpuVector, WebGpuDevice } from "./device.js";
 import { type Cpu, fitsCpu, LayerInDoubles } from "./inDoubles.js";
-import { WebGpuLinearization } from "./linearization.js";
-import { type Region, rounded } from "./memory.js";
+import type { Region } from "./memory.js";
 import { downloadWeights, headSizes, headWeights, type LayerSizes, type LayerWeights } from "./weights.js";
 
-export class WebGpuAttention extends Held implements Attention {
+export class WebGpuAttention implements DeviceAttention<GpuVector> {
   readonly dIn: number;
   readonly dOut: number;
   readonly heads: number;
-  readonly #gpu: Gpu;
   readonly #cpu: Cpu;
   readonly #region: Region;
   readonly #sizes: LayerSizes;
-  readonly #weights: LayerWeights;
-  readonly #ready: Promise<unknown>;
+  readonly #shared: SharedWeights;
   readonly #inDoubles: LayerInDoubles;
-  /** The attention itself and its linearizations read the weights; the last one to go frees them. */
-  #users = 1;
-  #disposed = false;
 
-  /** `ready` is when the weights are there. */
-  constructor(gpu: Gpu, cpu: Cpu, region: Region, sizes: LayerSizes, weights: LayerWeights, ready: Promise<unknown>) {
-    super();
-    this.#gpu = gpu;
+  /** @param weights makes them in a region that it is given */
+  constructor(
+    readonly device: WebGpuDevice,
+    cpu: Cpu,
+    sizes: LayerSizes,
+    weights: (region: Region) => LayerWeights,
+  ) {
     this.#cpu = cpu;
-    this.#region = region;
+    this.#region = device.gpu.region();
     this.#sizes = sizes;
-    this.#weights = weights;
-    this.#ready = ready;
-    this.#inDoubles = new LayerInDoubles(cpu, () => downloadWeights(gpu, weights, sizes));
-    // Whoever linearizes sees the failure; nobody else should.
-    ready.catch(() => undefined);
     this.dIn = sizes.dIn;
     this.dOut = sizes.dOut;
     this.heads = sizes.heads;
-  }
-
-  async forward(x: TensorLike): Promise<Tensor> {
-    const linearization = await this.linearize(x);
-    linearization.dispose();
-    return linearization.output;
-  }
-
-  async probabilities(x: TensorLike): Promise<Tensor> {
-    const linearization = await this.linearize(x);
     try {
-      return await linearization.probabilities();
-    } finally {
-      linearization.dispose();
-    }
-  }
-
-  async linearize(x: TensorLike): Promise<WebGpuLinearization> {
-    throwIfDisposed("attention", this.#disposed);
-    const input = checkTensor("x", x, [-1, this.dIn]);
-    return this.#at(tensor(rounded(input), input.shape), this.#sizes);
-  }
-
-  head(index: number): Attention {
-    throwIfDisposed("attention", this.#disposed);
-    checkInteger("head", index, 0, this.heads - 1);
-    const region = this.#gpu.region();
-    try {
-      const { weights, copy } = headWeights(region, this.#weights, this.#sizes, index);
-      const copied = Promise.all([this.#gpu.run(copy, []), region.ready(), this.#ready]);
-      const sizes = headSizes(this.#sizes, this.#weights.output !== undefined);
-      return new WebGpuAttention(this.#gpu, this.#cpu, region, sizes, weights, copied);
+      const made = weights(this.#region);
+      const download = (own: LayerSizes) => downloadWeights(device.gpu, made, own);
+      this.#inDoubles = new LayerInDoubles(cpu, () => download(sizes));
+      this.#shared = {
+        weights: made,
+        download,
+        valueMap: () => this.#valueMap(),
+        stretch: async (own, x, v, transposed) =>
+          own === sizes && fitsCpu(sizes, x.shape[0]) ? this.#inDoubles.stretch(x, v, transposed) : undefined,
+      };
     } catch (error) {
-      region.free();
+      this.#region.free();
       throw error;
     }
+  }
+
+  async forward(x: GpuVector, lease: GpuLease): Promise<GpuVector> {
+    const output = lease.vector([x.shape[0], this.dOut], "the output");
+    await this.#within(x, async (at) => this.device.copy(at.output, output));
+    return output;
+  }
+
+  async linearize(x: GpuVector, lease: GpuLease): Promise<Linearized<GpuVector>> {
+    return linearizeAttention(this.device, this.#sizes, this.#shared, x, lease);
+  }
+
+  async probabilities(x: GpuVector): Promise<Tensor> {
+    return this.#within(x, ({ operator }) => (operator as WebGpuAttentionOperator).probabilities());
+  }
+
+  head(index: number): WebGpuAttention {
+    const sizes = headSizes(this.#sizes, this.#shared.weights.output !== undefined);
+    return new WebGpuAttention(this.device, this.#cpu, sizes, (region) =>
+      headWeights(this.device.batch, region, this.#shared.weights, this.#sizes, index),
+    );
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#release();
+    this.#inDoubles.dispose();
+    this.#region.free();
   }
 
-  async #at(input: Tensor, sizes: LayerSizes): Promise<WebGpuLinearization> {
-    this.#users++;
+  async #within<T>(x: GpuVector, use: (at: Linearized<GpuVector>) => Promise<T>): Promise<T> {
+    const work = this.device.lease();
     try {
-      await this.#ready;
-      return await WebGpuLinearization.create(this.#gpu, sizes, this.#weights, input, {
-        identity: this.#weights,
-        release: () => this.#release(),
-        inDoubles: sizes === this.#sizes && fitsCpu(sizes, input.shape[0]) ? this.#inDoubles : undefined,
-        valueMap: () => {
-          const alone: LayerSizes = { ...sizes, mask: "none", frequencies: undefined };
-          return this.#at(tensor(new Float32Array(this.dIn), [1, this.dIn]), alone);
-        },
-      });
-    } catch (error) {
-      this.#release();
-      throw error;
+      return await use(await this.linearize(x, work));
+    } finally {
+      work.dispose();
     }
   }
 
-  #release(): void {
-    if (--this.#users > 0) return;
-    this.#inDoubles.dispose();
-    this.#region.free();
+  /** The layer at a single token, where attention is the identity: its value and output maps as one operator. */
+  async #valueMap(): Promise<DeviceLinearization<GpuVector>> {
+    const lease = this.device.lease();
+    try {
+      const x = lease.vector([1, this.dIn], "the input");
+      const sizes: LayerSizes = { ...this.#sizes, mask: "none", frequencies: undefined };
+      const { operator } = await linearizeAttention(this.device, sizes, this.#shared, x, lease);
+      return new DeviceLinearization(operator, lease, tensor(new Float32Array(this.dOut), [1, this.dOut]));
+    } catch (error) {
+      lease.dispose();
+      throw error;
+    }
   }
 }

@@ -2,7 +2,7 @@
 // 4 × 4 of it each, from slabs of both operands in workgroup memory. Sums run in the order of the steps.
 import type { Batch } from "./batch.js";
 import type { Kernel } from "./kernel.js";
-import type { View } from "./memory.js";
+import { bitsOf, type View } from "./memory.js";
 
 /** Numbers of an operand in workgroup memory. */
 const SLAB = 1024;
@@ -50,7 +50,7 @@ function gemm(name: string, left: Order, right: Order, tile: number): Kernel {
   return {
     name: `${name}, ${tile}`,
     buffers: { a: "read f32", b: "read f32", bias: "read f32", c: "read_write f32" },
-    sizes: ["rows", "columns", "depth", "biased"],
+    sizes: ["rows", "columns", "depth", "biased", "scaled", "factorBits"],
     lanes: 64,
     code: `
 var<workgroup> left: array<vec4f, ${SLAB / 4}>;
@@ -58,7 +58,8 @@ var<workgroup> right: array<vec4f, ${SLAB / 4}>;
 
 fn store(i: u32, j: u32, sum: f32) {
   if (i < size.rows && j < size.columns) {
-    c[i * size.columns + j] = sum + select(0.0, bias[j], size.biased != 0u);
+    let entry = sum + select(0.0, bias[j], size.biased != 0u);
+    c[i * size.columns + j] = select(entry, bitcast<f32>(size.factorBits) * entry, j < size.scaled);
   }
 }
 fn kernel(group: vec3u, lane: u32) {
@@ -107,16 +108,18 @@ export function gemmFor({ large, small }: Gemm, rows: number, columns: number): 
 
 /**
  * Records c [rows, columns] = a [rows, depth]·b + bias [columns]; b is [depth, columns], or [columns, depth] for
- * MULTIPLY_TRANSPOSED.
+ * MULTIPLY_TRANSPOSED. The first columns, as many as `scaled` says, are multiplied by a factor at the end.
  */
 export function multiply(
   batch: Batch,
   gemm: Gemm,
   { rows, columns, depth }: { rows: number; columns: number; depth: number },
   { a, b, c, bias }: { a: View; b: View; c: View; bias?: View },
+  scaled?: { columns: number; factor: number },
 ): void {
   const kernel = gemmFor(gemm, rows, columns);
   const tile = kernel === gemm.large ? LARGE : SMALL;
   const groups = [Math.ceil(columns / tile), Math.ceil(rows / tile)];
-  batch.dispatch(kernel, groups, { a, b, c, bias: bias ?? a }, { rows, columns, depth, biased: bias ? 1 : 0 });
+  const ending = { biased: bias ? 1 : 0, scaled: scaled?.columns ?? 0, factorBits: bitsOf(scaled?.factor ?? 1) };
+  batch.dispatch(kernel, groups, { a, b, c, bias: bias ?? a }, { rows, columns, depth, ...ending });
 }

@@ -106,6 +106,6 @@ async function build(device: GPUDeviceLike, kernel: Kernel): Promise<Compiled> {
       }
       return group;
     },
-    parameters: (values) => Uint32Array.from(kernel.sizes, (name) => values[name]),
+    parameters: (values) => Uint32Array.from(kernel.sizes.map((name) => values[name])),
   };
 }

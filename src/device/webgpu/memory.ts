@@ -14,16 +14,19 @@ export interface View {
 export interface Buffer {
   readonly raw: GPUBufferLike;
   readonly id: number;
+  readonly bytes: number;
   /** Run when the buffer is freed, by what was made over it. */
   readonly onFree: Set<() => void>;
+  /** Why its numbers are not to be had: the GPU had no room for it, or for what they were to be made of. */
+  failed?: Error;
 }
 
 let ids = 0;
 
 export class Memory {
   readonly #alive = new Set<Buffer>();
-  readonly #sizes = new Map<Buffer, number>();
   #used = 0;
+  #pending: Promise<void>[] = [];
 
   constructor(
     readonly device: GPUDeviceLike,
@@ -41,25 +44,50 @@ export class Memory {
     return this.#alive.size;
   }
 
-  /** A buffer of zeros; `what` names it should it not be there. Failures of the device itself come by error scope. */
+  /**
+   * A buffer of zeros; `what` names it should it not be there. Where the GPU itself has no room for it, `failed` says so
+   * by the time that `settled` is done.
+   */
   allocate(bytes: number, what: string, usage = USAGE.storage | USAGE.copyFrom | USAGE.copyTo): View {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     if (this.#used + size > this.limit) throw new OutOfMemoryError(what, this.#used + size, this.limit);
     const most = usage & USAGE.storage ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
     if (size > most) throw new OutOfMemoryError(what, size, most, " for one buffer of this GPU");
-    const raw = this.device.createBuffer({ label: what, size, usage });
-    const buffer = { raw, id: ids++, onFree: new Set<() => void>() };
+    this.device.pushErrorScope("out-of-memory");
+    let refused: Promise<{ readonly message: string } | null>;
+    let raw: GPUBufferLike;
+    try {
+      raw = this.device.createBuffer({ label: what, size, usage });
+    } finally {
+      refused = this.device.popErrorScope();
+      refused.catch(() => undefined);
+    }
+    const buffer: Buffer = { raw, id: ids++, bytes: size, onFree: new Set<() => void>() };
+    const settled = refused.then(
+      (error) => {
+        if (!error) return;
+        buffer.failed = new OutOfMemoryError(what, this.#used, this.limit, ` (the GPU refuses: ${error.message})`);
+      },
+      () => undefined,
+    );
+    this.#pending.push(settled);
     this.#alive.add(buffer);
-    this.#sizes.set(buffer, size);
     this.#used += size;
     return { buffer, offset: 0, size: bytes };
   }
 
+  /** Once the GPU has granted or refused every buffer asked for so far; undefined where it has already. */
+  get settled(): Promise<unknown> | undefined {
+    if (this.#pending.length === 0) return undefined;
+    const pending = this.#pending;
+    this.#pending = [];
+    return Promise.all(pending);
+  }
+
   free({ buffer }: View): void {
     if (!this.#alive.delete(buffer)) return;
-    this.#used -= this.#sizes.get(buffer)!;
-    this.#sizes.delete(buffer);
+    this.#used -= buffer.bytes;
     for (const forget of buffer.onFree) forget();
     buffer.raw.destroy();
   }
@@ -72,28 +100,16 @@ export class Memory {
 /** Buffers that live and die together. */
 export class Region {
   #views: View[] = [];
-  #pending: Promise<void>[] = [];
 
-  constructor(readonly memory: Memory) {}
+  constructor(
+    readonly memory: Memory,
+    /** Frees buffers, once what was recorded on them has run. */
+    readonly release: (views: readonly View[]) => void,
+  ) {}
 
   /** Room for `count` numbers of 4 bytes, zero at first. */
   words(count: number, what: string): View {
-    const { device } = this.memory;
-    device.pushErrorScope("out-of-memory");
-    let view: View;
-    try {
-      view = this.memory.allocate(count * 4, what);
-    } finally {
-      const popped = device.popErrorScope();
-      const refused = popped.then((error) => {
-        if (!error) return;
-        const needed = this.memory.used;
-        throw new OutOfMemoryError(what, needed, this.memory.limit, ` (the GPU refuses: ${error.message})`);
-      });
-      // Whoever waits for `ready` sees the failure; nobody else should.
-      refused.catch(() => undefined);
-      this.#pending.push(refused);
-    }
+    const view = this.memory.allocate(count * 4, what);
     this.#views.push(view);
     return view;
   }
@@ -105,38 +121,28 @@ export class Region {
     return view;
   }
 
-  /** Once the GPU has granted every buffer; OutOfMemoryError where it did not. */
-  async ready(): Promise<void> {
-    await Promise.all(this.#pending);
-    this.#pending = [];
-  }
-
-  /** Frees one buffer before the others. */
-  release(view: View): void {
-    this.#views = this.#views.filter((other) => other !== view);
-    this.memory.free(view);
+  /** Frees some buffers before the others. */
+  drop(views: readonly View[]): void {
+    this.#views = this.#views.filter((view) => !views.includes(view));
+    this.release(views);
   }
 
   free(): void {
-    for (const view of this.#views) this.memory.free(view);
+    const views = this.#views;
     this.#views = [];
+    if (views.length > 0) this.release(views);
   }
 }
 
 /** Copies the numbers to the start of a view, rounding doubles to f32. */
 export function write(device: GPUDeviceLike, view: View, data: RealArray | Uint32Array): void {
-  const words = data instanceof Float64Array ? Float32Array.from(data) : data;
+  const words = data instanceof Float64Array ? new Float32Array(data) : data;
   device.queue.writeBuffer(view.buffer.raw, view.offset, words);
 }
 
 /** `count` numbers of a view, from number `first` on. */
 export function range(view: View, first: number, count: number): View {
   return { buffer: view.buffer, offset: view.offset + 4 * first, size: 4 * count };
-}
-
-/** A copy in f32: the caller may change its own before it is used. */
-export function rounded({ data }: { readonly data: RealArray }): Float32Array {
-  return Float32Array.from(data);
 }
 
 /** The bits of a number as f32: parameters of kernels are words. */

@@ -9,7 +9,18 @@ import { MASK_FUNCTIONS } from "./mask.js";
 export const COLUMNS = 64;
 
 /** Sizes of every pass; `channels` is the width of a row of queries, keys and values side by side. */
-export const SIZES = ["n", "tiles", "byEntry", "heads", "kvHeads", "dHead", "dValue", "channels", "signBits"];
+export const SIZES = [
+  "n",
+  "tiles",
+  "byEntry",
+  "heads",
+  "kvHeads",
+  "dHead",
+  "dValue",
+  "channels",
+  "signBits",
+  "factorBits",
+];
 
 /** Scores further than this below their row's largest have probability 0: e^-50 is 2e-22 of the largest. */
 const LEAST_DIFFERENCE = "-50.0";
@@ -142,6 +153,7 @@ fn ${matrix}(row: u32, c: u32, head: u32) -> f32 {
   );
   return `
 fn direction() -> f32 { return bitcast<f32>(size.signBits); }
+fn factor() -> f32 { return bitcast<f32>(size.factorBits); }
 fn keysFrom(head: u32) -> u32 { return (size.heads + head * size.kvHeads / size.heads) * size.dHead; }
 fn valuesFrom(head: u32) -> u32 {
   return (size.heads + size.kvHeads) * size.dHead + head * size.kvHeads / size.heads * size.dValue;

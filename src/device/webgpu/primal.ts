@@ -1,46 +1,16 @@
 // What attention's derivatives at one input reuse, and the work that they record (MATH 1, 2.1, 2.2).
 
-import type { Tensor } from "../../base/tensor.js";
 import { resolveMask } from "../../layers/attention/mask.js";
 import type { Batch } from "./batch.js";
-import { gemmFor, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
+import { MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
 import type { Kernel } from "./kernel.js";
 import { packMask, TILE } from "./mask.js";
 import { bitsOf, type Region, type View } from "./memory.js";
 import { COLUMNS } from "./pass.js";
 import { attentionPasses, type Passes } from "./passes.js";
 import { ADD_OFFSETS, CENTRE, COLUMN_SUMS, ROTATE, SHIFTS, SUMMARY } from "./rowKernels.js";
-import { scoresOf } from "./score.js";
+import { type Scores, scoresOf } from "./score.js";
 import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
-
-export type Work = "forward" | "jvp" | "vjp" | "gradient" | "patterns" | "probabilities";
-
-/** What each kind of work on n tokens needs to be prepared. */
-export function kernelsFor(work: Work, sizes: LayerSizes, n: number): Kernel[] {
-  const passes = attentionPasses(sizes.kind);
-  const { querySecond, keySecond, valueSecond, curvatureMean } = passes;
-  const { anchorTangent, anchorGradient, anchorCurvature } = passes;
-  const rotate = sizes.frequencies ? [ROTATE] : [];
-  const project = [gemmFor(MULTIPLY_TRANSPOSED, n, channelsOf(sizes)), ...rotate];
-  const mapOutput = gemmFor(MULTIPLY, n, sizes.dOut);
-  const outputGradient = gemmFor(MULTIPLY_TRANSPOSED, n, sizes.heads * sizes.dValue);
-  const projectBack = [gemmFor(MULTIPLY, n, sizes.dIn), ...rotate];
-  const forward = [...project, mapOutput];
-  const centre = [COLUMN_SUMS, CENTRE, SHIFTS, ADD_OFFSETS, gemmFor(MULTIPLY_TRANSPOSED, 1, channelsOf(sizes))];
-  const backward = [outputGradient, ...projectBack];
-  const kernels: Record<Work, Kernel[]> = {
-    forward: [...forward, ...centre, SUMMARY, passes.statistics, passes.attend],
-    jvp: [...forward, anchorTangent, passes.attendTangent],
-    vjp: [...backward, anchorGradient, passes.queryGradient, passes.keyGradient, passes.valueGradient],
-    gradient: [
-      ...[...project, ...backward, anchorTangent, passes.attendTangent, anchorGradient, anchorCurvature],
-      ...[curvatureMean, querySecond, keySecond, valueSecond],
-    ],
-    patterns: [passes.sumPatterns, passes.sumTransposedPatterns],
-    probabilities: [passes.probabilities],
-  };
-  return kernels[work];
-}
 
 /** Work space of a gradient. */
 export interface GradientSpace {
@@ -50,21 +20,14 @@ export interface GradientSpace {
 }
 
 export class Primal {
-  readonly n: number;
-  readonly inShape: readonly number[];
-  readonly outShape: readonly number[];
   readonly sizes: LayerSizes;
   /** For every head and query, see softmax.ts. */
   readonly statistics: View;
   /** The largest |score| in parts, see SUMMARY. */
   readonly summary: View;
-  /** [n, dIn] */
-  readonly input: View;
-  /** Work space: a vector of the domain and of the range. */
-  readonly domain: View;
-  readonly range: View;
   readonly #passes: Passes;
   readonly weights: LayerWeights;
+  readonly #scaling: ReturnType<Scores["scaling"]>;
   readonly #scalars: Record<string, number>;
   readonly #mask: View;
   readonly #angles?: View;
@@ -81,25 +44,26 @@ export class Primal {
   readonly #shifts: View;
   readonly #sums: View;
 
-  constructor(region: Region, sizes: LayerSizes, weights: LayerWeights, input: Tensor) {
-    const { dIn, dOut, heads, kvHeads, dHead, dValue, frequencies } = sizes;
-    const n = input.shape[0];
+  constructor(
+    region: Region,
+    sizes: LayerSizes,
+    weights: LayerWeights,
+    readonly n: number,
+  ) {
+    const { dIn, heads, kvHeads, dHead, dValue, frequencies } = sizes;
     const channels = channelsOf(sizes);
     const mask = packMask(resolveMask(sizes.mask, n));
     const kept = "what the derivatives reuse";
     const work = "the work space of a linearization";
-    this.n = n;
-    this.inShape = [n, dIn];
-    this.outShape = [n, dOut];
     this.sizes = sizes;
     this.#passes = attentionPasses(sizes.kind);
     this.weights = weights;
     const ofMask = { tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0 };
-    const signBits = bitsOf(weights.scale);
-    this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, signBits, slot: 0 };
+    this.#scaling = scoresOf(sizes.kind).scaling({ ...sizes, scale: weights.scale });
+    const [signBits, factorBits] = [bitsOf(this.#scaling.sign), bitsOf(this.#scaling.factor)];
+    this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, signBits, factorBits, slot: 0 };
     this.#mask = region.upload(mask.words, "the mask");
     if (frequencies) this.#angles = region.upload(rotations(n, frequencies), "the rotations");
-    this.input = region.upload(input.data, kept);
     this.#qkv = region.words(n * channels, kept);
     this.statistics = region.words(4 * heads * n, kept);
     this.#output = region.words(n * heads * dValue, kept);
@@ -112,21 +76,19 @@ export class Primal {
     this.#offsets = region.words(channels, work);
     this.#shifts = region.words(channels, work);
     this.summary = region.words(64, work);
-    this.domain = region.words(n * dIn, work);
-    this.range = region.words(n * dOut, work);
   }
 
   /**
-   * The layer at the input, into `range`. What all tokens have in common is taken from the input before it is projected,
+   * to [n, dOut] = the layer at the input [n, dIn], with work space for another such input. What all tokens have in common is taken from the input before it is projected,
    * so that offsets and biases that J does not see never enter its numbers; the output gets them back at the end.
    */
-  recordForward(batch: Batch): void {
+  recordForward(batch: Batch, input: View, centred: View, to: View): void {
     const { heads, kvHeads, dIn, dHead } = this.sizes;
     const { output, project, bias, outputBias } = this.weights;
     const { keysMayShift, valuesMayShift } = scoresOf(this.sizes.kind);
     const channels = channelsOf(this.sizes);
-    batch.copy(this.input, this.domain);
-    this.#centre(batch, this.domain, { stride: dIn, first: 0, width: dIn });
+    batch.copy(input, centred);
+    this.#centre(batch, centred, { stride: dIn, first: 0, width: dIn });
     const one = { rows: 1, columns: channels, depth: dIn };
     multiply(batch, MULTIPLY_TRANSPOSED, one, { a: this.#means, b: project, c: this.#offsets });
     const shifts = {
@@ -136,19 +98,19 @@ export class Primal {
       fromQueries: keysMayShift === "with queries" ? 1 : 0,
     };
     batch.dispatch(SHIFTS, [Math.ceil(channels / 64)], { offsets: this.#offsets, bias, shifts: this.#shifts }, shifts);
-    this.#project(batch, this.domain, this.#qkv, this.#shifts);
+    this.#project(batch, centred, this.#qkv, this.#shifts);
     // Rotated offsets differ from token to token: what is left of them goes afterwards.
     if (this.#angles && keysMayShift) {
       this.#centre(batch, this.#qkv, { stride: channels, first: heads * dHead, width: kvHeads * dHead });
     }
     this.#pass(batch, this.#passes.statistics, 1, heads, { statistics: this.statistics });
     this.#pass(batch, this.#passes.attend, this.sizes.dValue, heads, { output: this.#output });
-    const whole = output ? this.#heads : this.range;
+    const whole = output ? this.#heads : to;
     if (valuesMayShift) {
       const views = { output: this.#output, offsets: this.#offsets, bias, statistics: this.statistics, whole };
       batch.dispatch(ADD_OFFSETS, this.#rowGroups, views, this.#scalars);
     } else batch.copy(this.#output, whole);
-    if (output) this.#mapOutput(batch, whole, this.range, outputBias);
+    if (output) this.#mapOutput(batch, whole, to, outputBias);
     const views = { statistics: this.statistics, summary: this.summary };
     batch.dispatch(SUMMARY, [64], views, { count: this.n * heads });
   }
@@ -242,10 +204,10 @@ export class Primal {
     batch.dispatch(kernel, groups, { ...shared, ...views }, this.#scalars);
   }
 
-  /** Queries, keys and values of rows [n, dIn], the former two rotated. */
+  /** Queries, keys and values of rows [n, dIn], the former two scaled and rotated. */
   #project(batch: Batch, from: View, to: View, bias?: View): void {
     const sizes = { rows: this.n, columns: channelsOf(this.sizes), depth: this.sizes.dIn };
-    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.weights.project, c: to, bias });
+    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.weights.project, c: to, bias }, this.#scaling);
     this.#rotate(batch, to, false);
   }
 

@@ -19,9 +19,18 @@ export interface Scores {
   readonly valuesMayShift: boolean;
   /** Whether one vector may be taken from all keys, or, "with queries", from both sides alike. */
   readonly keysMayShift: false | "alone" | "with queries";
+  /**
+   * How many columns of the projections are scaled, by what, and the sign that is left. They are stored so, and a score
+   * is a plain sum: a GPU that multiplies and adds in one rounding would otherwise see two different scores.
+   */
+  scaling(sizes: { scale: number; heads: number; kvHeads: number; dHead: number }): {
+    columns: number;
+    factor: number;
+    sign: 1 | -1;
+  };
 }
 
-/** ⟨q, k⟩; the scale is in the queries. */
+/** ⟨q, k⟩, q being scaled. */
 const INNER: Scores = {
   kind: "dot-product",
   score: { of: ["query", "key"], into: 0 },
@@ -29,12 +38,13 @@ const INNER: Scores = {
     { of: ["queryTangent", "key"], into: 1 },
     { of: ["query", "keyTangent"], into: 1 },
   ],
-  gradient: () => "sum",
+  gradient: (own) => (own === "query" ? "factor() * sum" : "sum"),
   valuesMayShift: true,
   keysMayShift: "alone",
+  scaling: ({ scale, heads, dHead }) => ({ columns: heads * dHead, factor: scale, sign: 1 }),
 };
 
-/** ∓|q − k|², of differences, since the squares' expansion cancels for tokens far from the origin (MATH 2.6). */
+/** ∓|q − k|², both being scaled by the root, of differences, since the squares' expansion cancels for tokens far from the origin (MATH 2.6). */
 const DISTANCE: Scores = {
   kind: "l2",
   score: { of: ["query", "key"], as: "distance", into: 0, factor: "-direction()" },
@@ -50,10 +60,15 @@ const DISTANCE: Scores = {
   gradient: (own, tangent) => {
     const head = own === "query" ? "z" : "z * (size.heads / size.kvHeads)";
     const second = tangent ? ` - weightSums.y * ${own}Tangent(row, c, ${head})` : "";
-    return `2.0 * direction() * (sum - weightSums.x * ${own}(row, c, ${head})${second})`;
+    return `2.0 * direction() * factor() * (sum - weightSums.x * ${own}(row, c, ${head})${second})`;
   },
   valuesMayShift: true,
   keysMayShift: "with queries",
+  scaling: ({ scale, heads, kvHeads, dHead }) => ({
+    columns: (heads + kvHeads) * dHead,
+    factor: Math.sqrt(Math.abs(scale)),
+    sign: scale < 0 ? -1 : 1,
+  }),
 };
 
 export function scoresOf(kind: Kind): Scores {

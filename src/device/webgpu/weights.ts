@@ -9,13 +9,8 @@ import { type Region, range, type View } from "./memory.js";
 /** What is kept of a spec once its weights are on the GPU: the user's arrays are not held on to. */
 export type LayerSizes = Omit<ResolvedSpec, "query" | "key" | "value" | "output" | "scale">;
 
-/**
- * The scale of the scores is folded into the maps of the queries, or by its root into those of queries and keys for l2,
- * so that a score is a plain sum: a GPU that multiplies and adds in one rounding would otherwise see two different scores.
- */
 export interface LayerWeights {
-  /** What is left of the scale: its sign for l2, 1 for dot products. */
-  readonly scale: 1 | -1;
+  readonly scale: number;
   /** Of queries, keys and values, [channels, dIn]. */
   readonly project: View;
   /** [channels] */
@@ -32,23 +27,20 @@ export function channelsOf({ heads, kvHeads, dHead, dValue }: LayerSizes): numbe
 }
 
 export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights {
-  const { dIn, kind, scale, query, key, value, output } = spec;
+  const { dIn, query, key, value, output } = spec;
   const channels = channelsOf(spec);
-  const root = Math.sqrt(Math.abs(scale));
-  const factors = kind === "l2" ? [root, root, 1] : [scale, 1, 1];
   const weights = new Float32Array(channels * dIn);
   const biases = new Float32Array(channels);
   let first = 0;
-  for (const [index, part] of [query, key, value].entries()) {
-    const factor = factors[index];
+  for (const part of [query, key, value]) {
     for (let c = 0; c < part.dOut; c++) {
-      for (let e = 0, to = (first + c) * dIn; e < dIn; e++) weights[to++] = factor * part.weight[e * part.dOut + c];
-      if (part.bias) biases[first + c] = factor * part.bias[c];
+      for (let e = 0, to = (first + c) * dIn; e < dIn; e++) weights[to++] = part.weight[e * part.dOut + c];
+      if (part.bias) biases[first + c] = part.bias[c];
     }
     first += part.dOut;
   }
   return {
-    scale: kind === "l2" && scale < 0 ? -1 : 1,
+    scale: spec.scale,
     project: region.upload(weights, "the weights"),
     bias: region.upload(biases, "the biases"),
     output: output && region.upload(output.weight, "the output weights"),
@@ -60,7 +52,7 @@ export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights 
 export async function downloadWeights(gpu: Gpu, layer: LayerWeights, sizes: LayerSizes): Promise<ResolvedSpec> {
   const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
   const views = [layer.project, layer.bias, ...(layer.output ? [layer.output] : [])];
-  const [project, bias, output] = await gpu.run(() => undefined, views);
+  const [project, bias, output] = await gpu.flush(views);
   const map = (first: number, columns: number): ResolvedLinear => {
     const weight = new Float32Array(dIn * columns);
     for (let c = 0; c < columns; c++) {
@@ -87,13 +79,14 @@ export function headSizes(sizes: LayerSizes, hasOutput: boolean): LayerSizes {
   return { ...sizes, heads: 1, kvHeads: 1, dOut: hasOutput ? sizes.dOut : sizes.dValue };
 }
 
-/** Room for one head's weights, and the copies that fill it. */
+/** One head's weights, as copies that are recorded. */
 export function headWeights(
+  batch: Batch,
   region: Region,
   layer: LayerWeights,
   sizes: LayerSizes,
   head: number,
-): { weights: LayerWeights; copy: (batch: Batch) => void } {
+): LayerWeights {
   const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
   const group = Math.floor((head * kvHeads) / heads);
   const channels = 2 * dHead + dValue;
@@ -105,12 +98,10 @@ export function headWeights(
     { from: (heads + group) * dHead, to: dHead, count: dHead },
     { from: (heads + kvHeads) * dHead + group * dValue, to: 2 * dHead, count: dValue },
   ];
-  const copy = (batch: Batch) => {
-    for (const { from, to, count } of parts) {
-      batch.copy(range(layer.project, from * dIn, count * dIn), range(project, to * dIn, count * dIn));
-      batch.copy(range(layer.bias, from, count), range(bias, to, count));
-    }
-    if (layer.output && output) batch.copy(range(layer.output, head * dValue * dOut, dValue * dOut), output);
-  };
-  return { weights: { scale: layer.scale, project, bias, output }, copy };
+  for (const { from, to, count } of parts) {
+    batch.copy(range(layer.project, from * dIn, count * dIn), range(project, to * dIn, count * dIn));
+    batch.copy(range(layer.bias, from, count), range(bias, to, count));
+  }
+  if (layer.output && output) batch.copy(range(layer.output, head * dValue * dOut, dValue * dOut), output);
+  return { scale: layer.scale, project, bias, output };
 }

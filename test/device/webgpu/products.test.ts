@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../../src/base/random.js";
-import { type Gemm, gemmFor, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "../../../src/device/webgpu/gemm.js";
+import { type Gemm, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "../../../src/device/webgpu/gemm.js";
 import type { Gpu } from "../../../src/device/webgpu/gpu.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
 import { relativeError, tolerance } from "../close.js";
@@ -49,8 +49,8 @@ describe("matrix products on WebGPU", () => {
     };
     const added = biased ? region.upload(bias, "bias") : undefined;
     const shape = { rows, columns, depth };
-    await gpu.prepare([gemmFor(gemm, rows, columns)]);
-    const [got] = await gpu.run((batch) => multiply(batch, gemm, shape, { ...views, bias: added }), [views.c], region);
+    multiply(gpu.batch, gemm, shape, { ...views, bias: added });
+    const [got] = await gpu.flush([views.c]);
     region.free();
     return relativeError(got, want);
   }

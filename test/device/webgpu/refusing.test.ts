@@ -55,7 +55,8 @@ describe("a WebGPU device", () => {
     const region = runtime.gpu.region();
     const small = region.words(4, "a small buffer");
     const beyond = { ...small, offset: 1024 };
-    const refused = runtime.gpu.run((batch) => batch.copy(small, beyond), [small]);
+    runtime.gpu.batch.copy(region.words(4, "another"), beyond);
+    const refused = runtime.gpu.flush([small]);
     await expect(refused).rejects.toThrow(DeviceError);
     await expect(refused).rejects.toThrow(/WebGPU (refused the work|could not give results): \S/);
     const linear = runtime.linear({ weight });
