@@ -4,7 +4,8 @@ export { boundsOfModel } from "./boundsOfModel.js";
 export { type ComparedRow, type Comparison, compareReports } from "./compare.js";
 export { fitOf, fitPowerLaw, type PowerLaw } from "./fit.js";
 export { type Growth, judgeReport, type Limits, rowsAbove, rowsGrown, type Verdict } from "./gate.js";
-export type { LayerSource, Measure, Measured } from "./measureRow.js";
+export { type Measured, measureLayer } from "./measured.js";
+export type { LayerSource, Measure } from "./measureRow.js";
 export {
   assembleReport,
   type FailedRow,

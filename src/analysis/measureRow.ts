@@ -5,16 +5,11 @@ import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
-import type { SpectralNorm, SpectralNormOptions } from "../spectral/result.js";
+import type { SpectralNormOptions } from "../spectral/result.js";
 import { hashOf } from "./digest.js";
+import { keepMeasured, type Measured } from "./measured.js";
 import type { Part, PartName, Row } from "./report.js";
 import type { Window } from "./windows.js";
-
-/** What a row keeps of a spectral norm. */
-export type Measured = Pick<
-  SpectralNorm,
-  "sigma" | "lower" | "upper" | "failureProbability" | "status" | "steps" | "applications"
->;
 
 /** Where a layer comes from, to make it on another runtime: in a worker, say. */
 export interface LayerSource {
@@ -26,7 +21,7 @@ export interface LayerSource {
   readonly spec: () => Promise<AttentionSpec>;
 }
 
-/** Measures one layer at one input; `localLipschitz` unless another is given. */
+/** Measures one layer at one input; `measureLayer` unless another is given. */
 export type Measure = (
   layer: LinearizableLayer,
   x: Tensor,
@@ -82,16 +77,18 @@ export async function measureRow(
   const place = { layer, part, head, n, sample, start, key, radius: Number.isFinite(radius) ? radius : null, seed };
   try {
     const result = await measure(cell.layer, x, { ...options, seed }, source);
-    const { sigma, lower, upper, failureProbability, status, steps, applications } = result;
-    return { ...place, sigma, lower, upper, failureProbability, status, steps, applications };
+    return { ...place, ...keepMeasured(result) };
   } catch (error) {
     throwIfAborted(options.signal);
     return {
       ...place,
       sigma: null,
+      accuracy: null,
       lower: null,
       upper: null,
+      relative: null,
       failureProbability: null,
+      certified: null,
       status: "failed",
       steps: null,
       applications: null,

@@ -65,9 +65,15 @@ interface Place extends Part {
 /** Fields as in SpectralNorm: lower ≤ the true value ≤ upper, the latter with probability 1 − failureProbability. */
 export interface MeasuredRow extends Place {
   sigma: number;
+  /** |sigma/true − 1| is at most this with 95 % confidence; null in reports of version 0.1.0. */
+  accuracy: number | null;
   lower: number;
   upper: number;
+  /** sigma·rms(x)/rms(y): a relative change at worst; null where the output is 0, and in reports of version 0.1.0. */
+  relative: number | null;
   failureProbability: number;
+  /** Whether `lower` was computed in f64; null in reports of version 0.1.0. */
+  certified: boolean | null;
   status: SpectralNormStatus;
   steps: number;
   applications: number;
@@ -77,9 +83,12 @@ export interface MeasuredRow extends Place {
 /** A row whose measurement failed; the others are not affected. */
 export interface FailedRow extends Place {
   sigma: null;
+  accuracy: null;
   lower: null;
   upper: null;
+  relative: null;
   failureProbability: null;
+  certified: null;
   status: "failed";
   steps: null;
   applications: null;

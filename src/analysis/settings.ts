@@ -25,6 +25,8 @@ export interface Settings {
   bracket: number | null;
   /** Whether each window began with the model's beginning-of-sequence token. */
   bos: boolean;
+  /** Whether each window stood between the special tokens that the model is used with. */
+  specialTokens: boolean;
   /** Whether the report holds the words of each window. */
   words: boolean;
 }
@@ -58,15 +60,19 @@ export const settings: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     Number.MAX_SAFE_INTEGER,
     0,
   ),
-  rtol: positive("relative accuracy of sigma (default: the solver's)", 1),
-  bracket: positive("go on until upper/lower - 1 is at most X (default: the solver's)"),
+  rtol: positive("relative accuracy of sigma, with 95 % confidence (default 1e-2)", 1),
+  bracket: positive("go on until upper/lower - 1 is at most X (default 0.1)"),
   bos: toggle("begin each window with the model's beginning-of-sequence token, BERT's [CLS]", ({ bosToken }) =>
     bosToken === undefined ? "this model has no beginning-of-sequence token" : undefined,
   ),
+  specialTokens: toggle("put the model's special tokens around each window; they count among the n"),
   words: toggle("keep the words of each window in the report"),
 };
 
 export type SettingName = keyof Settings;
+/** The name of a setting's flag, without its dashes. */
+export const flagOf = (name: SettingName) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
 export const settingNames = Object.keys(settings) as SettingName[];
 
 /**
@@ -86,7 +92,12 @@ export function checkSettings(given: { [K in SettingName]?: unknown }, model: Mo
 }
 
 /** What reports of before a setting was there mean. */
-const before: { [K in SettingName]?: Settings[K] } = { heads: false, windows: "first", words: false };
+const before: { [K in SettingName]?: Settings[K] } = {
+  heads: false,
+  windows: "first",
+  specialTokens: false,
+  words: false,
+};
 
 /** Of the settings in a report. */
 export const readSettings: Reader<Settings> = object<Settings>(

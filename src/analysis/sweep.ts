@@ -2,14 +2,14 @@
 import { throwIfAborted } from "../base/check.js";
 import { turn } from "../base/turn.js";
 import type { LinearizableLayer } from "../device/linearization.js";
-import { localLipschitz } from "../measure/localLipschitz.js";
 import type { Model, WalkStep } from "../models/model.js";
 import { decide, judgeReport, rowsByPlace } from "./gate.js";
 import { inOrder } from "./inOrder.js";
+import { measureLayer } from "./measured.js";
 import { type Cell, keysOfRows, type Measure, measureRow } from "./measureRow.js";
 import { assembleReport, isMeasured, placeOf, plannedRows, type Report, type Row } from "./report.js";
 import { keepRows } from "./resume.js";
-import { checkOptions, checkStream, describeSweep, type SweepOptions } from "./sweepOptions.js";
+import { checkOptions, checkStream, describeSweep, frameOf, type SweepOptions } from "./sweepOptions.js";
 import { untilDecided } from "./untilDecided.js";
 import { cutWindows, type Window } from "./windows.js";
 
@@ -27,16 +27,16 @@ export type { SweepEvent, SweepOptions } from "./sweepOptions.js";
  * @example
  * const { rows, fits } = await sweep(model, { tokens: [5, 6, 7, 8], layers: [0], lengths: [2, 4], samples: 1 });
  */
-export async function sweep(model: Model, options: SweepOptions, measure: Measure = localLipschitz): Promise<Report> {
+export async function sweep(model: Model, options: SweepOptions, measure: Measure = measureLayer): Promise<Report> {
   const settings = checkOptions(model, options);
-  const { layers, lengths, samples, seed, rtol, bracket, bos, words, windows: rule } = settings;
+  const { layers, lengths, samples, seed, rtol, bracket, words, windows: rule } = settings;
   const { signal, onProgress, resume, gate, concurrency = 1 } = options;
   throwIfAborted(signal);
 
   const stream = checkStream(model, options);
   const windows = cutWindows(stream, {
     ...{ lengths, samples, rule, seed },
-    bosToken: bos ? model.config.bosToken : undefined,
+    frame: frameOf(model, settings),
   });
   const provenance = await describeSweep(model, options, settings, stream);
   const kept = resume === undefined ? new Map<string, Row>() : keepRows(resume, provenance, windows);

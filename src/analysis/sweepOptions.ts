@@ -8,6 +8,7 @@ import { sha256 } from "./digest.js";
 import type { Limits } from "./gate.js";
 import type { Provenance, Report, Row } from "./report.js";
 import { checkSettings, type Settings, settingNames } from "./settings.js";
+import type { Frame } from "./windows.js";
 
 /** What a sweep measures, and how. */
 export interface SweepOptions {
@@ -36,6 +37,11 @@ export interface SweepOptions {
   bracket?: number;
   /** Put the model's beginning-of-sequence token in front of each window (it counts among the n). Default false. */
   bos?: boolean;
+  /**
+   * Put the special tokens around each window that the model is used with, such as [CLS] and [SEP] (they count among
+   * the n). Default false.
+   */
+  specialTokens?: boolean;
   /** Keep the words of each window in the report. Default false. */
   words?: boolean;
   /** Limits to hold rows against: the sweep goes on with a row until it is decided, and the report has the verdict. */
@@ -87,7 +93,20 @@ export function checkOptions(model: Model, options: SweepOptions): Settings {
   if (settings.words && !model.tokenizer) {
     throw new RangeError('"words": this model has no tokenizer that turns tokens into words; leave words out');
   }
+  if (settings.specialTokens && settings.bos) {
+    throw new RangeError('"specialTokens": expected without bos, whose token is among them; leave one of them out');
+  }
+  if (settings.specialTokens && !frameOf(model, settings)) {
+    throw new RangeError('"specialTokens": this model\'s tokenizer puts none around a text; leave specialTokens out');
+  }
   return settings;
+}
+
+/** What stands around each window. */
+export function frameOf({ config, tokenizer }: Model, { bos, specialTokens }: Settings): Frame | undefined {
+  if (bos) return { size: 1, around: (tokens) => [config.bosToken!, ...tokens] };
+  const size = specialTokens ? (tokenizer?.withSpecialTokens([]).length ?? 0) : 0;
+  return size === 0 ? undefined : { size, around: (tokens) => tokenizer!.withSpecialTokens(tokens) };
 }
 
 /** The stream of tokens to cut windows from. */

@@ -12,12 +12,19 @@ export interface Window {
   tokens: number[];
 }
 
+/** What stands around the tokens of a text, such as [CLS] and [SEP]. */
+export interface Frame {
+  /** How many tokens it adds. */
+  size: number;
+  around(tokens: readonly number[]): number[];
+}
+
 export interface WindowPlan {
   lengths: readonly number[];
   /** Windows per length. */
   samples: number;
-  /** Put in front of each window. */
-  bosToken?: number;
+  /** Tokens to put around each window; they count among the n. */
+  frame?: Frame;
   rule: WindowRule;
   /** Of the starts of "random". */
   seed: number;
@@ -26,18 +33,18 @@ export interface WindowPlan {
 /**
  * The windows of each length, none of which runs over the end of the stream. Sample s of S starts at token ⌊s·L/S⌋ of L
  * for "spread" and at token s·n for "first", so that no two of a length overlap; "random" draws each start from the
- * seed, the length and the sample, uniformly over all that fit. With `bosToken` that token comes first and the window
- * is one text token shorter, so that it still has n tokens.
+ * seed, the length and the sample, uniformly over all that fit. With a frame the window is that
+ * many text tokens shorter, so that it still has n tokens.
  * @throws RangeError for a stream too short for a length
  */
 export function cutWindows(stream: readonly number[], plan: WindowPlan): Window[] {
-  const { lengths, samples, bosToken } = plan;
-  const prefix = bosToken === undefined ? [] : [bosToken];
-  for (const n of lengths) checkRoom(stream.length, n - prefix.length, n, plan);
+  const { lengths, samples, frame = { size: 0, around: (tokens) => [...tokens] } } = plan;
+  for (const n of lengths) checkRoom(stream.length, n - frame.size, n, plan);
   return lengths.flatMap((n) =>
     Array.from({ length: samples }, (_, sample) => {
-      const start = startOf(stream.length, n, n - prefix.length, sample, plan);
-      return { n, sample, start, tokens: [...prefix, ...stream.slice(start, start + n - prefix.length)] };
+      const taken = n - frame.size;
+      const start = startOf(stream.length, n, taken, sample, plan);
+      return { n, sample, start, tokens: frame.around(stream.slice(start, start + taken)) };
     }),
   );
 }
@@ -49,6 +56,9 @@ function startOf(room: number, n: number, taken: number, sample: number, { sampl
 }
 
 function checkRoom(room: number, taken: number, n: number, { samples, rule }: WindowPlan): void {
+  if (taken < 0) {
+    throw new RangeError(`"lengths": expected at least ${n - taken}, the special tokens alone, got ${n}`);
+  }
   const needed = rule === "random" ? taken : rule === "first" ? (samples - 1) * n + taken : samples * taken;
   if (needed <= room) return;
   const windows = `${samples} ${samples === 1 ? "window" : "windows"} of ${n} tokens`;

@@ -1,6 +1,6 @@
 // What `howsmooth analyze` was asked for, from its command line.
 import type { Setting } from "../analysis/settingKinds.js";
-import { type SettingName, type Settings, settingNames, settings } from "../analysis/settings.js";
+import { flagOf, type SettingName, type Settings, settingNames, settings } from "../analysis/settings.js";
 import type { ModelConfig } from "../models/model.js";
 import { analyze, defaultLengths, randomModels } from "./commands.js";
 import type { CommandLine } from "./flags.js";
@@ -75,11 +75,12 @@ export function readSettings(line: CommandLine): AnalyzeSettings {
 
 /** The settings of a measurement that were given, by their own description. */
 function readMeasurement(line: CommandLine, fail: (message: string) => never): Asked {
-  const given = settingNames.filter((name) => line.has(name));
+  const given = settingNames.filter((name) => line.has(flagOf(name)));
   const entries = given.map((name) => {
     const { expected, fromText } = settings[name] as Setting<unknown>;
-    const text = line.text(name) ?? "";
-    return [name, fromText(text) ?? fail(`--${name}: expected ${expected}, got ${JSON.stringify(text)}`)];
+    const flag = flagOf(name);
+    const text = line.text(flag) ?? "";
+    return [name, fromText(text) ?? fail(`--${flag}: expected ${expected}, got ${JSON.stringify(text)}`)];
   });
   const asked = Object.fromEntries(entries) as Asked;
   if (asked.lengths?.includes(0)) fail("--lengths: expected lengths of at least 1, got 0");
@@ -102,10 +103,11 @@ export function forModel(asked: Asked, config: ModelConfig): Asked & { lengths: 
   }
   for (const [name, value] of Object.entries(asked)) {
     const setting = settings[name as SettingName] as Setting<unknown>;
+    const flag = flagOf(name as SettingName);
     const problem = outside(setting, value, config);
-    if (problem) fail(`--${name}: ${problem}`);
+    if (problem) fail(`--${flag}: ${problem}`);
     const objection = setting.objection?.(value, config);
-    if (objection) fail(`--${name}: ${objection}; leave the flag out`);
+    if (objection) fail(`--${flag}: ${objection}; leave the flag out`);
   }
   return { ...asked, lengths: asked.lengths ?? defaultLengths.filter((n) => n <= config.context) };
 }

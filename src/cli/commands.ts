@@ -1,6 +1,6 @@
 // The commands and their flags: one description, from which the parser and the help are made.
 
-import { type SettingName, settings } from "../analysis/settings.js";
+import { flagOf, settingNames, settings } from "../analysis/settings.js";
 
 export interface Flag {
   /** Name of the value in the help; a flag without one is a switch. */
@@ -27,11 +27,8 @@ const device: Record<string, Flag> = {
 };
 
 /** The settings of a measurement, as flags. */
-const ofMeasurement: Record<SettingName, Flag> = {
-  ...(Object.fromEntries(Object.entries(settings).map(([name, { flag }]) => [name, flag])) as Record<
-    SettingName,
-    Flag
-  >),
+const ofMeasurement: Record<string, Flag> = {
+  ...Object.fromEntries(settingNames.map((name) => [flagOf(name), settings[name].flag])),
   lengths: {
     ...settings.lengths.flag,
     help: `${settings.lengths.flag.help} (default ${defaultLengths}, as far as the model's context goes)`,

@@ -1,10 +1,10 @@
 // The entry of the command and of its workers: wires them to the process.
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { measureLayer } from "../analysis/measured.js";
 import { createPool } from "../analysis/workers/pool.js";
 import { serveMeasurements } from "../analysis/workers/serve.js";
 import { createRuntime } from "../measure/createRuntime.js";
-import { localLipschitz } from "../measure/localLipschitz.js";
 import { loadModel, randomModel } from "../models/index.js";
 import type { Engine } from "./engine.js";
 import { exitCode, Interruption, type IO } from "./io.js";
@@ -37,7 +37,7 @@ function runCommand(): void {
     createRuntime,
     loadModel,
     randomModel,
-    measure: localLipschitz,
+    measure: measureLayer,
     createPool: (threads, dtype) => createPool(threads, dtype, () => new Worker(fileURLToPath(import.meta.url))),
   };
   run(process.argv.slice(2), io, engine).then((code) => {

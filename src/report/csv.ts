@@ -17,6 +17,9 @@ const columns = [
   "radius",
   "seed",
   "part",
+  "accuracy",
+  "certified",
+  "relative",
   "key",
   "error",
 ] as const satisfies readonly (keyof Row)[];
@@ -32,7 +35,7 @@ export function toCSV(report: Report): string {
   return lines.map((cells) => `${cells.map(field).join(",")}\r\n`).join("");
 }
 
-function field(value: string | number | null | undefined): string {
+function field(value: string | number | boolean | null | undefined): string {
   const text = String(value ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

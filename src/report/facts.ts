@@ -50,6 +50,8 @@ export function meaningOf(report: Report): string[] {
     "The bracket [lower, upper] holds the true value. The lower end is reached by a direction that was found; the " +
       `upper end fails with probability at most ${risk.toExponential()} for each row, over the random start of the ` +
       "solver. Both ends allow for rounding.",
+    "The relative value is σ·rms(input)/rms(output): how many per cent the output moves at worst where the input moves " +
+      "by one per cent.",
   ];
 }
 

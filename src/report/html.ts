@@ -1,7 +1,7 @@
 // report.html: a page that can be sent to somebody, complete in one file.
 import { fitOf } from "../analysis/fit.js";
 import { groupByPart, isMeasured, partOf, placeOf, type Report, type Row } from "../analysis/report.js";
-import { formatBracket, formatFixed, formatNumber } from "../base/numbers.js";
+import { formatBracket, formatFixed, formatNumber, formatShort } from "../base/numbers.js";
 import { type Chart, renderChart } from "../charts/chart.js";
 import { charts } from "../charts/index.js";
 import { element, escapeText } from "../charts/markup.js";
@@ -194,7 +194,7 @@ function rowsSection({ rows, provenance }: Report): string {
   const places = placeColumns(shownOf(rows, provenance.options.heads));
   const columns = [
     ...places.map(({ title }) => title),
-    ...["n", "sample", "start", "σ", "lower, upper", "status", "steps", "radius"],
+    ...["n", "sample", "start", "σ", "lower, upper", "relative", "status", "steps", "radius"],
   ];
   const cells = rows.map((row) => [
     ...places.map(({ cell }) => cell(row)),
@@ -202,6 +202,7 @@ function rowsSection({ rows, provenance }: Report): string {
     String(row.sample),
     String(row.start),
     ...(isMeasured(row) ? [formatNumber(row.sigma), formatBracket(row.lower, row.upper)] : ["–", "–"]),
+    isMeasured(row) && row.relative !== null ? formatShort(row.relative, 4) : "–",
     row.error === undefined ? row.status : `${row.status}: ${row.error}`,
     isMeasured(row) ? String(row.steps) : "–",
     row.radius === null ? "–" : formatNumber(row.radius),

@@ -10,7 +10,7 @@ import {
   type Report,
   type Row,
 } from "../analysis/report.js";
-import { formatBracket, formatNumber } from "../base/numbers.js";
+import { formatBracket, formatNumber, formatShort } from "../base/numbers.js";
 import { placeColumns, type Shown, shownOf } from "./placeColumns.js";
 
 interface Column {
@@ -31,6 +31,12 @@ const columns: Column[] = [
     width: 24,
     align: "left",
     cell: (row) => (isMeasured(row) ? formatBracket(row.lower, row.upper) : "–"),
+  },
+  {
+    title: "relative",
+    width: 9,
+    align: "right",
+    cell: (row) => (isMeasured(row) && row.relative !== null ? formatShort(row.relative, 4) : "–"),
   },
   { title: "status", width: 15, align: "left", cell: (row) => row.status },
   { title: "steps", width: 5, align: "right", cell: (row) => (isMeasured(row) ? String(row.steps) : "–") },

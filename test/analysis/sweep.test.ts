@@ -84,6 +84,25 @@ describe("sweep", () => {
     for (const { n, start } of rows) expect(start + n).toBeLessThanOrEqual(5);
   });
 
+  it("puts the special tokens around each window where it is asked to, and counts them among the n", async () => {
+    const around = (ids: readonly number[]) => [201, ...ids, 202];
+    const model = fakeModel();
+    const framed = { ...model, tokenizer: { ...model.tokenizer!, withSpecialTokens: around } };
+    const options = { tokens: [10, 20, 30, 40, 50, 60], layers: [0], lengths: [3, 5], samples: 2 };
+    const { rows } = await sweep(framed, { ...options, specialTokens: true }, fakeMeasure);
+    expect(rows.map(({ n, start, radius }) => [n, start, radius])).toEqual([
+      [3, 0, 203],
+      [3, 3, 203],
+      [5, 0, 203],
+      [5, 3, 203],
+    ]);
+    const refused = (change: object, of = framed) =>
+      sweep(of, { ...options, specialTokens: true, ...change }, fakeMeasure).catch(String);
+    expect(await refused({ bos: true })).toMatch(/"specialTokens": expected without bos/);
+    expect(await refused({}, model as typeof framed)).toMatch(/this model's tokenizer puts none around a text/);
+    expect(await refused({ lengths: [1] })).toMatch(/"lengths": expected at least 2, the special tokens alone, got 1/);
+  });
+
   it("keeps the words of each window where they are asked for", async () => {
     const options = { text, layers: [0, 1], lengths: [4, 8], samples: 2, windows: "first" as const };
     expect((await sweep(fakeModel(), options, fakeMeasure)).windows).toBeUndefined();
@@ -157,7 +176,7 @@ describe("sweep", () => {
       input: { kind: "text", sha256: createHash("sha256").update(text).digest("hex"), tokens: 103 },
       options: {
         ...{ layers: [0], heads: false, lengths: [4], samples: 1, windows: "spread" as const, seed: 0 },
-        ...{ rtol: 1e-3, bracket: null, bos: false, words: false },
+        ...{ rtol: 1e-3, bracket: null, bos: false, specialTokens: false, words: false },
       },
     } satisfies Provenance);
     const dated = await sweep(fakeModel(), { ...options, date: "2024-01-01" }, fakeMeasure);

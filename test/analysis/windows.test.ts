@@ -26,7 +26,13 @@ describe("cutWindows", () => {
     fc.assert(
       fc.property(plan, ({ rule, room, samples, length, bos, seed }) => {
         const short = stream.slice(0, room);
-        const asked = { lengths: [length], samples, rule, seed, ...(bos ? { bosToken: -1 } : {}) };
+        const asked = {
+          lengths: [length],
+          samples,
+          rule,
+          seed,
+          ...(bos ? { frame: { size: 1, around: (tokens: readonly number[]) => [-1, ...tokens] } } : {}),
+        };
         const taken = length - (bos ? 1 : 0);
         const needed = rule === "random" ? taken : rule === "first" ? (samples - 1) * length + taken : samples * taken;
         if (needed > room) {

@@ -48,6 +48,7 @@ describe("howsmooth analyze", () => {
       rtol: null,
       bracket: null,
       bos: false,
+      specialTokens: false,
       words: false,
     });
   });

@@ -40,7 +40,8 @@ const row = fc.oneof(
   fc.record({ place, values: fc.tuple(positive, positive, positive) }).map(({ place, values }): Row => {
     const [lower, upper] = [Math.min(values[0], values[1]), Math.max(values[0], values[1])];
     const rest = { failureProbability: 1e-6, status: "converged", steps: 1, applications: 2 } as const;
-    return { ...place, sigma: values[2], lower, upper, ...rest };
+    const more = { accuracy: null, relative: values[0], certified: null };
+    return { ...place, sigma: values[2], lower, upper, ...more, ...rest };
   }),
   fc.record({ place, error: nasty }).map(({ place, error }): Row => {
     const nothing = {
@@ -48,6 +49,9 @@ const row = fc.oneof(
       lower: null,
       upper: null,
       failureProbability: null,
+      accuracy: null,
+      relative: null,
+      certified: null,
       steps: null,
       applications: null,
     };

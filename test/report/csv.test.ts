@@ -6,11 +6,11 @@ it("toCSV writes a header and one record a row, ended by CRLF, with quotes where
   const csv = toCSV(sample);
   const [header, first] = csv.split("\r\n");
   expect(header).toBe(
-    "layer,head,n,sample,start,sigma,lower,upper,failureProbability,status,steps,applications,radius,seed,part,key,error",
+    "layer,head,n,sample,start,sigma,lower,upper,failureProbability,status,steps,applications,radius,seed,part,accuracy,certified,relative,key,error",
   );
-  expect(first).toBe("0,,2,0,0,0.5,0.49995,0.52,0.000001,converged,12,24,27.7128,123,attention,0-2-0.5,");
+  expect(first).toBe("0,,2,0,0,0.5,0.49995,0.52,0.000001,converged,12,24,27.7128,123,attention,0.01,true,1.5,0-2-0.5,");
   expect(
-    csv.endsWith('6,,8,0,0,,,,,failed,,,,9,attention,,"out of memory: ""scores"", needs 10 bytes\nand more"\r\n'),
+    csv.endsWith('6,,8,0,0,,,,,failed,,,,9,attention,,,,,"out of memory: ""scores"", needs 10 bytes\nand more"\r\n'),
   ).toBe(true);
   expect(csv.match(/\r\n/g)).toHaveLength(1 + sample.rows.length);
 });

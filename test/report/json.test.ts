@@ -48,8 +48,11 @@ describe("parseReport", () => {
   });
 
   it("reads reports of version 0.1.0, which had no parts, keys, windows and schema number", () => {
-    const { windows: _, words: __, ...options } = sample.provenance.options;
-    const strip = ({ part: _, key: __, ...rest }: (Row | LayerFit) & { key?: string | null }) => rest;
+    const { windows: _, words: __, specialTokens: ___, ...options } = sample.provenance.options;
+    const added = ["part", "key", "accuracy", "relative", "certified"];
+    const strip = (entry: Row | LayerFit) => {
+      return Object.fromEntries(Object.entries(entry).filter(([name]) => !added.includes(name)));
+    };
     const old = {
       provenance: { ...sample.provenance, options },
       rows: sample.rows.map(strip),
@@ -57,7 +60,8 @@ describe("parseReport", () => {
       complete: false,
     };
     const read = parseReport(JSON.stringify(old));
-    expect(read.rows).toEqual(sample.rows.map((row) => ({ ...row, key: null })));
+    const unknown = { key: null, accuracy: null, relative: null, certified: null };
+    expect(read.rows).toEqual(sample.rows.map((row) => ({ ...row, ...unknown })));
     expect(read.fits).toEqual(sample.fits);
     expect(read.provenance.options).toEqual({ ...sample.provenance.options, windows: "first" });
   });

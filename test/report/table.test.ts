@@ -8,13 +8,13 @@ import { failed, measured, sample } from "./sample.js";
 describe("toTable", () => {
   it("aligns every row under the header and ends with fits and notes", () => {
     expect(toTable(sample)).toMatchInlineSnapshot(`
-      "layer      n  sample       sigma  [lower, upper]            status           steps      radius
-          0      2       0     0.50000  [0.49995, 0.52000]        converged           12      27.713
-          0      4       0     0.70000  [0.69992, 0.72800]        converged           12      27.713
-          0      6       0     0.82000  [0.81991, 0.85280]        converged           12      27.713
-          0      8       0     0.99000  [0.98990, 1.0296]         converged           12      27.713
-          6      2       0   1.2346e+5  [1.2344e+5, 1.2840e+5]    converged           12      27.713
-          6      8       0           –  –                         failed               –           –  out of memory: "scores", needs 10 bytes and more
+      "layer      n  sample       sigma  [lower, upper]             relative  status           steps      radius
+          0      2       0     0.50000  [0.49995, 0.52000]            1.500  converged           12      27.713
+          0      4       0     0.70000  [0.69992, 0.72800]            1.500  converged           12      27.713
+          0      6       0     0.82000  [0.81991, 0.85280]            1.500  converged           12      27.713
+          0      8       0     0.99000  [0.98990, 1.0296]             1.500  converged           12      27.713
+          6      2       0   1.2346e+5  [1.2344e+5, 1.2840e+5]        1.500  converged           12      27.713
+          6      8       0           –  –                                 –  failed               –           –  out of memory: "scores", needs 10 bytes and more
 
       layer 0: sigma ~ 0.35741 n^0.480  (exponent within [0.372, 0.588] at 95 %, r2 0.995, 4 rows)
       layer 6: no power law: 1 length with sigma above 0, a power law is shown from 4 on
@@ -47,9 +47,9 @@ describe("toTable", () => {
         .split("\n")
         .slice(0, 3),
     ).toEqual([
-      "layer  head      n  sample       sigma  [lower, upper]            status           steps      radius",
-      "    0   all      2       0      2.0000  [1.9998, 2.0800]          converged           12      27.713",
-      "    0    11      2       0      1.0000  [0.99990, 1.0400]         converged           12      27.713",
+      "layer  head      n  sample       sigma  [lower, upper]             relative  status           steps      radius",
+      "    0   all      2       0      2.0000  [1.9998, 2.0800]              1.500  converged           12      27.713",
+      "    0    11      2       0      1.0000  [0.99990, 1.0400]             1.500  converged           12      27.713",
     ]);
     expect(toTable(assembleReport({ ...provenance, options }, rows, true))).toContain("layer 0, head 11: sigma ~ 0.50");
   });

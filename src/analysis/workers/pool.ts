@@ -5,7 +5,8 @@ import type { AbortSignalLike } from "../../base/platform.js";
 import type { Tensor } from "../../base/tensor.js";
 import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { SpectralNormOptions } from "../../spectral/result.js";
-import type { LayerSource, Measure, Measured } from "../measureRow.js";
+import type { Measured } from "../measured.js";
+import type { LayerSource, Measure } from "../measureRow.js";
 
 /** What the pool asks of a worker: one thing at a time. */
 export interface Job {

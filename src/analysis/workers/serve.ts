@@ -1,8 +1,7 @@
 // The other end of the pool: measures what it is sent, on a runtime of its own.
 
 import { type Attention, createRuntime, type Runtime } from "../../measure/createRuntime.js";
-import { localLipschitz } from "../../measure/localLipschitz.js";
-import type { Measured } from "../measureRow.js";
+import { keepMeasured, type Measured, measureLayer } from "../measured.js";
 import type { Answer, Job } from "./pool.js";
 
 interface Port {
@@ -32,7 +31,7 @@ class Bench {
       this.#layer = runtime.attention(spec);
     }
     const layer = this.#layer!;
-    return localLipschitz(head === null ? layer : this.#headOf(layer, head), x, options);
+    return measureLayer(head === null ? layer : this.#headOf(layer, head), x, options);
   }
 
   #headOf(layer: Attention, index: number): Attention {
@@ -50,8 +49,8 @@ class Bench {
 }
 
 function asAnswer(norm: Measured): Answer {
-  const { sigma, lower, upper, failureProbability, status, steps, applications } = norm;
-  return { measured: { sigma, lower, upper, failureProbability, status, steps, applications } };
+  const { accuracy, relative, certified, ...rest } = keepMeasured(norm);
+  return { measured: { ...rest, relative, accuracy: accuracy ?? undefined, certified: certified ?? undefined } };
 }
 
 function asFailure(error: unknown): Answer {
