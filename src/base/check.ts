@@ -2,7 +2,7 @@
 // both as `"label": expected X, got Y`.
 import { DeviceError } from "./errors.js";
 import type { AbortSignalLike } from "./platform.js";
-import { type RealArray, sizeOf, type Tensor, type TensorLike } from "./tensor.js";
+import { asReals, type RealArray, sizeOf, type Tensor } from "./tensor.js";
 
 /** What a value is, in words short enough for an error message. */
 export function describe(value: unknown): string {
@@ -63,27 +63,32 @@ export function checkKeys(label: string, value: unknown, known: readonly string[
 }
 
 /**
- * A tensor of the expected shape (a negative extent stands for any positive one), its data finite.
+ * A tensor of the expected shape (a negative extent stands for any positive one), its data finite. Nested arrays are
+ * copied into doubles; a leading extent of 1, a batch of one, is left out where the shape expected has one axis less.
  * The first non-finite element is named by its index.
  */
 export function checkTensor(label: string, value: unknown, expected?: readonly number[]): Tensor {
   if (value === null || typeof value !== "object") throw wrongKind(label, "a tensor { data, shape }", value);
-  const { data } = value as TensorLike;
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) {
-    throw wrongKind(`${label}.data`, "a Float32Array or Float64Array", data);
-  }
-  const shape = (value as Tensor).shape ?? (value as { dims?: number[] }).dims;
+  const given: { data?: unknown; shape?: unknown; dims?: unknown } = Array.isArray(value)
+    ? fromRows(label, value)
+    : value;
+  const data = asReals(given.data);
+  if (!data) throw wrongKind(`${label}.data`, "a Float32Array or Float64Array", given.data);
+  const shape = given.shape ?? given.dims;
   if (!Array.isArray(shape) && !ArrayBuffer.isView(shape)) {
     throw wrongKind(`${label}.shape`, "an array of extents", shape);
   }
-  const extents = Array.from(shape as ArrayLike<number>, Number);
+  let extents = Array.from(shape as ArrayLike<number>, Number);
   if (expected) {
+    if (extents.length === expected.length + 1 && extents[0] === 1) extents = extents.slice(1);
     const fits =
       extents.length === expected.length &&
       extents.every((extent, axis) => (expected[axis] < 0 ? extent >= 1 : extent === expected[axis]));
     if (!fits) {
       const wanted = expected.map((extent) => (extent < 0 ? "*" : extent)).join(", ");
-      throw new RangeError(`"${label}": expected shape [${wanted}], got [${extents.join(", ")}]`);
+      const isBatch = extents.length === expected.length + 1 && extents.length > 1;
+      const hint = isBatch ? "; a batch is not taken: pass its inputs one at a time" : "";
+      throw new RangeError(`"${label}": expected shape [${wanted}], got [${extents.join(", ")}]${hint}`);
     }
   }
   for (const extent of extents) checkInteger(`${label}.shape`, extent, 1);
@@ -94,6 +99,29 @@ export function checkTensor(label: string, value: unknown, expected?: readonly n
   }
   checkFinite(label, data, extents);
   return { data, shape: extents };
+}
+
+/** Numbers, or rows of numbers of one length. */
+function fromRows(label: string, rows: readonly unknown[]): Tensor {
+  if (!Array.isArray(rows[0])) return { data: numbersOf(label, rows), shape: [rows.length] };
+  const width = rows[0].length;
+  const data = new Float64Array(rows.length * width);
+  for (const [i, row] of rows.entries()) {
+    if (!Array.isArray(row)) throw wrongKind(`${label}[${i}]`, "an array of numbers", row);
+    if (row.length !== width) {
+      throw new RangeError(
+        `"${label}[${i}]": expected ${width} numbers, as many as in the first row, got ${row.length}`,
+      );
+    }
+    data.set(numbersOf(`${label}[${i}]`, row), i * width);
+  }
+  return { data, shape: [rows.length, width] };
+}
+
+function numbersOf(label: string, values: readonly unknown[]): Float64Array {
+  const wrong = values.findIndex((value) => typeof value !== "number");
+  if (wrong >= 0) throw wrongKind(`${label}[${wrong}]`, "a number", values[wrong]);
+  return Float64Array.from(values as number[]);
 }
 
 /** Throws RangeError naming the first non-finite element. */

@@ -27,3 +27,14 @@ export function sizeOf(shape: readonly number[]): number {
   for (const extent of shape) size *= extent;
   return size;
 }
+
+/** A typed array of real numbers as one of this realm, over the same memory: an iframe's or a vm context's is another class. */
+export function asReals(value: unknown): RealArray | undefined {
+  if (value instanceof Float32Array || value instanceof Float64Array) return value;
+  if (!ArrayBuffer.isView(value)) return undefined;
+  const name = Object.prototype.toString.call(value);
+  const { buffer, byteOffset, byteLength } = value;
+  if (name === "[object Float32Array]") return new Float32Array(buffer, byteOffset, byteLength / 4);
+  if (name === "[object Float64Array]") return new Float64Array(buffer, byteOffset, byteLength / 8);
+  return undefined;
+}

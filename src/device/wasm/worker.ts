@@ -44,7 +44,13 @@ interface Platform {
       readonly Worker: new (source: string, options: { eval: true }) => NodeWorker;
     };
   };
-  readonly Worker?: new (url: string, options: { name: string }) => WebWorker;
+  readonly Worker?: new (url: string | object, options: { name: string }) => WebWorker;
+  readonly trustedTypes?: {
+    createPolicy(
+      name: string,
+      rules: { createScriptURL(url: string): string },
+    ): { createScriptURL(url: string): object };
+  };
   readonly Blob: new (parts: string[], options: { type: string }) => object;
   readonly URL: { createObjectURL(blob: object): string; revokeObjectURL(url: string): void };
 }
@@ -136,9 +142,13 @@ function launchInNode(start: ThreadStart, onReady: () => void, onFailure: (why: 
 }
 
 function launchInPage(start: ThreadStart, onReady: () => void, onFailure: (why: string) => void): () => void {
-  const { Worker, Blob, URL } = platform;
+  const { Blob, URL } = platform;
   const url = URL.createObjectURL(new Blob([`const port = self;\n${program}`], { type: "text/javascript" }));
-  const worker = new Worker!(url, { name: "howsmooth" });
+  const worker = newWorker(url, onFailure);
+  if (!worker) {
+    URL.revokeObjectURL(url);
+    return () => {};
+  }
   worker.onmessage = () => {
     URL.revokeObjectURL(url);
     onReady();
@@ -150,4 +160,17 @@ function launchInPage(start: ThreadStart, onReady: () => void, onFailure: (why: 
   };
   worker.postMessage(start);
   return () => worker.terminate();
+}
+
+/** A page may ask for URLs of scripts that a policy of its own has trusted, and list the names of those. */
+function newWorker(url: string, onFailure: (why: string) => void): WebWorker | undefined {
+  const { Worker, trustedTypes } = platform;
+  try {
+    const policy = trustedTypes?.createPolicy("howsmooth", { createScriptURL: (own) => own });
+    return new Worker!(policy ? policy.createScriptURL(url) : url, { name: "howsmooth" });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    onFailure(`${why} (a Content-Security-Policy with trusted-types must list howsmooth)`);
+    return undefined;
+  }
 }
