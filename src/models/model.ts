@@ -3,9 +3,12 @@
 import type { Disposable } from "../base/disposable.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
+import type { LinearizableLayer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { NormSpec } from "../layers/norm.js";
 import type { Attention } from "../measure/createRuntime.js";
+import type { PartName } from "./forward/blockPlan.js";
+import type { PartSpec } from "./forward/plan.js";
 
 /** A model's own tokenizer. */
 export interface Tokenizer {
@@ -73,13 +76,22 @@ export interface Trace extends Map<number, Tensor> {
 export interface TraceOptions {
   layers: readonly number[];
   hidden?: boolean;
+  /** Default: the only one, else the decoder, else the text. */
+  stack?: string;
   signal?: AbortSignalLike;
 }
 
 /** Options of `Model.walk`. */
 export interface WalkOptions {
   layers: readonly number[];
+  stack?: string;
   signal?: AbortSignalLike;
+}
+
+/** Options of `Model.part` and `Model.blocks`. */
+export interface PartOptions {
+  /** Default: the only one, else the decoder, else the text. */
+  stack?: string;
 }
 
 /** What a walk yields at one layer, of each window in the order given; [n, width] each. */
@@ -99,6 +111,14 @@ export interface WalkStep {
   readonly hidden: Tensor[];
   /** What its feed-forward branch reads, before a norm in front of it. To be called before the next step. */
   afterAttention(): Promise<Tensor[]>;
+  /** The parts that this block has. */
+  readonly parts: readonly PartName[];
+  /** One of them, over the block's weights: disposed of by the walk when its next step begins. */
+  part(what: PartName): LinearizableLayer;
+  /** The exact inputs of a part. To be called before the next step. */
+  inputsOf(what: PartName): Promise<Tensor[]>;
+  /** A part's weights, for windows of so many tokens (default: the first's), for `makePart` on another runtime. */
+  partSpec(what: PartName, tokens?: number): Promise<PartSpec>;
 }
 
 /** A Transformer whose attention layers, and their exact inputs, can be had one by one. */
@@ -123,7 +143,20 @@ export interface Model extends Disposable {
    * Nothing behind the last layer asked for is read, nor its own weights unless its attention is used.
    */
   walk(windows: readonly ModelInput[], options: WalkOptions): AsyncIterable<WalkStep>;
+  /** The stacks of blocks: one, or an encoder and a decoder, or one of text and one of images. */
+  readonly stacks: readonly string[];
   /** The attention layer of block `layer`; its weights are read at its first use. The caller disposes of it. */
-  attention(layer: number): Attention;
+  attention(layer: number, options?: PartOptions): Attention;
+  /** The parts that block `layer` has. */
+  partsOf(layer: number, options?: PartOptions): readonly PartName[];
+  /**
+   * A part of block `layer`, whose weights are read at its first use; the caller disposes of it. RangeError, with what
+   * there is, for a part that this architecture hasn't got.
+   */
+  part(layer: number, what: PartName, options?: PartOptions): LinearizableLayer;
+  /** From the hidden states before block `from` to those before block `to`, through the final norm where asked. */
+  blocks(from: number, to: number, options?: PartOptions & { finalNorm?: boolean }): LinearizableLayer;
+  /** The final norm, where there is one, and the map to the logits; ModelError where the checkpoint has no head. */
+  head(): LinearizableLayer;
   /** Layers already made stay usable once they have read their weights. */
 }

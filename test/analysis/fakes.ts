@@ -89,10 +89,19 @@ export function fakeModel({
           inputs,
           hidden: [],
           afterAttention: unused,
+          parts: ["attention"],
+          part: () => attention(layer),
+          inputsOf: async () => inputs,
+          partSpec: unused,
         };
       }
     },
-    attention,
+    stacks: ["decoder"],
+    attention: (layer) => attention(layer),
+    partsOf: () => ["attention"],
+    part: (layer) => attention(layer),
+    blocks: () => attention(0),
+    head: () => attention(0),
     dispose() {},
     [Symbol.dispose]() {},
   };

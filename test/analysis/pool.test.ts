@@ -86,7 +86,12 @@ describe("a pool", () => {
       ...{ config, layers, origin },
       encode: (text) => model.encode(text),
       trace: (...args) => model.trace(...args),
+      stacks: model.stacks,
       attention: (layer) => model.attention(layer),
+      partsOf: (layer) => model.partsOf(layer),
+      part: (layer, what) => model.part(layer, what),
+      blocks: (from, to) => model.blocks(from, to),
+      head: () => model.head(),
       dispose() {},
       [Symbol.dispose]() {},
       async *walk(...args) {

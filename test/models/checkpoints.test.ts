@@ -1,13 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
-import { architectureOf } from "../../src/models/architectures/architectures.js";
-import { ConfigFile } from "../../src/models/architectures/config.js";
 import { SafetensorsFile } from "../../src/models/checkpoint/safetensors.js";
 import { openFolder } from "../../src/models/files/folder.js";
-import { readJson } from "../../src/models/files/json.js";
-import { FeedForward } from "../../src/models/forward/feedForward.js";
-import { transpose } from "../../src/models/forward/matrix.js";
 import { loadModel } from "../../src/models/index.js";
 import { referenceRuntime } from "../reference/runtime.js";
 import { expectClose } from "./close.js";
@@ -70,23 +65,14 @@ describe.skipIf(missing)(`gpt-nano-sort against its recorded activations${missin
 
   it.each([0, 1, 2])("input %i through the last block, the final norm and the head", async (sample) => {
     const recorded = await recordings(sample);
-    const runtime = referenceRuntime();
-    const folder = (await openFolder(`${data}gpt-nano-sort`))!;
-    const weights = await SafetensorsFile.open(folder, "model.safetensors");
-    const config = new ConfigFile(await readJson(folder, "config.json"));
-    const [{ blocks, finalNorm }] = architectureOf(config)(config, weights).stacks;
-    const model = await loadModel(`${data}gpt-nano-sort`, { runtime });
+    const model = await loadModel(`${data}gpt-nano-sort`, { runtime: referenceRuntime() });
     const trace = await model.trace(Array.from((await recorded("idx")).data), { layers: [2], hidden: true });
 
-    const attended = sum(trace.hidden.get(2)!, await model.attention(2).forward(trace.get(2)!));
-    const { feedForward } = blocks[2];
-    const normed = await runtime.norm(await feedForward.before!()).forward(attended);
-    const block = sum(attended, await new FeedForward(runtime, await feedForward.spec()).forward(normed));
+    const block = await model.part(2, "block").forward(trace.hidden.get(2)!);
     expectClose(block, await recorded("block2"), tolerance);
-    const final = await runtime.norm(await finalNorm!()).forward(block);
-    expectClose(final, await recorded("ln_f"), tolerance);
-    const weight = transpose(await weights.tensor("lm_head.weight"));
-    expectClose(await runtime.linear({ weight }).forward(final), await recorded("lm_head"), tolerance);
+    expectClose(await model.head().forward(block), await recorded("lm_head"), tolerance);
+    const normed = await model.blocks(2, 3, { finalNorm: true }).forward(trace.hidden.get(2)!);
+    expectClose(normed, await recorded("ln_f"), tolerance);
   });
 
   async function recordings(sample: number) {
@@ -124,10 +110,3 @@ it.skipIf(missing)(`a model without a tokenizer names the missing file, and take
   expect(() => model.encode("2 1 0")).toThrow(/gpt-nano-sort\/tokenizer\.json is missing/);
   expect(model.tokenizer).toBeUndefined();
 });
-
-function sum(a: Tensor, b: Tensor): Tensor {
-  return tensor(
-    Float64Array.from(a.data, (entry, at) => entry + b.data[at]),
-    a.shape,
-  );
-}

@@ -1,5 +1,7 @@
 // Every family of checkpoints that is described, against transformers' own evaluation of it.
 import { describe, expect, it } from "vitest";
+import type { Tensor } from "../../src/base/tensor.js";
+import type { LinearizableLayer } from "../../src/device/linearization.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { loadModel } from "../../src/models/index.js";
@@ -18,30 +20,39 @@ function refusalOf(name: string): RegExp | undefined {
   return refused.find(([names]) => names.test(name))?.[1];
 }
 
-/** The inputs of all blocks and attention layers, of the first stack that is there. */
+/** The inputs of all blocks and their parts, of every stack; and the sigmas, which take longer. */
 async function compare(path: string, sigmas: boolean): Promise<void> {
-  await evaluate(path, sigmas).catch((error) => {
-    // Until the kernels have all of it.
-    if (!/attention on WASM does not cover it/.test(error.message)) throw error;
-  });
-}
-
-async function evaluate(path: string, sigmas: boolean): Promise<void> {
   const expected = expectationOf(path);
   const runtime = await createRuntime({ device: "wasm", dtype: "f64" });
+  const near = async (layer: LinearizableLayer, x: Tensor, sigma: number) => {
+    const found = await localLipschitz(layer, x, { rtol: 1e-10, bracket: 1, maxSteps: 400 });
+    layer.dispose();
+    expect(Math.abs(found.sigma / sigma - 1)).toBeLessThan(1e-8);
+  };
   try {
     const model = await loadModel(path, { runtime });
-    const [{ blocks }] = Object.values(expected.stacks);
-    const trace = await model.trace(inputOf(expected), { layers: [...blocks.keys()], hidden: true });
-    for (const [layer, { attention, block, ...parts }] of blocks.entries()) {
-      expect(distance(trace.hidden.get(layer)!, nested(block.input))).toBeLessThan(1e-8);
-      if (attention) expect(distance(trace.get(layer)!, nested(attention.input))).toBeLessThan(1e-8);
-      const between = parts["feed-forward"];
-      if (between) expect(distance(trace.afterAttention.get(layer)!, nested(between.input))).toBeLessThan(1e-8);
-      if (!sigmas || !attention) continue;
-      using own = model.attention(layer);
-      const { sigma } = await localLipschitz(own, nested(attention.input), { rtol: 1e-10, bracket: 1, maxSteps: 400 });
-      expect(Math.abs(sigma / attention.sigma - 1)).toBeLessThan(1e-8);
+    expect(model.stacks).toEqual(Object.keys(expected.stacks));
+    for (const [stack, { blocks, model: whole }] of Object.entries(expected.stacks)) {
+      const layers = [...blocks.keys()];
+      const trace = await model.trace(inputOf(expected, stack), { layers, hidden: true, stack });
+      for (const [layer, { attention, block, ...parts }] of blocks.entries()) {
+        const [input, between] = [nested(block.input), parts["feed-forward"]];
+        expect(distance(trace.hidden.get(layer)!, input)).toBeLessThan(1e-8);
+        if (attention) expect(distance(trace.get(layer)!, nested(attention.input))).toBeLessThan(1e-8);
+        if (between) expect(distance(trace.afterAttention.get(layer)!, nested(between.input))).toBeLessThan(1e-8);
+        if (!sigmas || !attention) continue;
+        await near(model.attention(layer, { stack }), nested(attention.input), attention.sigma);
+        const normed = parts["normed-attention"];
+        if (normed) await near(model.part(layer, "normed-attention", { stack }), input, normed.sigma);
+        else expect(model.partsOf(layer, { stack })).not.toContain("normed-attention");
+        if (between) await near(model.part(layer, "feed-forward", { stack }), nested(between.input), between.sigma);
+        await near(model.part(layer, "block", { stack }), input, block.sigma);
+      }
+      if (!sigmas) continue;
+      const input = nested(blocks[0].block.input);
+      await near(model.blocks(0, blocks.length, { stack }), input, whole.sigma);
+      if (!whole.sigmaNormed) continue;
+      await near(model.blocks(0, blocks.length, { stack, finalNorm: true }), input, whole.sigmaNormed);
     }
   } finally {
     runtime.dispose();
@@ -49,7 +60,7 @@ async function evaluate(path: string, sigmas: boolean): Promise<void> {
 }
 
 describe.each(ownFolders)("$name", ({ path }) => {
-  it("has its inputs and its sigma", () => compare(path, true));
+  it("has its inputs, and the sigma of every part", () => compare(path, true));
 });
 
 describe.skipIf(missing)(`transformers' checkpoints${missing}`, () => {

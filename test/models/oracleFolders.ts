@@ -48,8 +48,8 @@ export function expectationOf(path: string): Expectation {
 }
 
 /** The input as models take it. */
-export function inputOf({ inputs }: Expectation): ModelInput {
-  if (inputs.input_ids) return inputs.input_ids as number[];
+export function inputOf({ inputs }: Expectation, stack?: string): ModelInput {
+  if (inputs.input_ids && stack !== "vision") return inputs.input_ids as number[];
   return { pixels: nested(inputs.pixel_values) };
 }
 

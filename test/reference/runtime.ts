@@ -4,6 +4,7 @@ import type { Disposable } from "../../src/base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
 import type { Layer, LinearizableLayer } from "../../src/device/linearization.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
+import type { FeedForwardSpec } from "../../src/layers/feedForward.js";
 import type { Linear } from "../../src/layers/linear.js";
 import type { NormSpec } from "../../src/layers/norm.js";
 import type { Attention, Runtime } from "../../src/measure/createRuntime.js";
@@ -32,13 +33,62 @@ export function referenceRuntime(): ReferenceRuntime {
     linear: (spec) => track<LinearizableLayer>({ ...linear(spec), linearize: absent }),
     norm: (spec) => track<LinearizableLayer>({ ...norm(spec), linearize: absent }),
     activation: absent,
-    feedForward: absent,
-    chain: absent,
-    residual: absent,
-    sum: absent,
+    feedForward: (spec) => track<LinearizableLayer>(feedForward(spec)),
+    chain: (layers) => track<LinearizableLayer>(forwardOnly(layers, (x) => inTurn(layers, x))),
+    residual: (layer) => track<LinearizableLayer>(forwardOnly([layer], async (x) => added(await layer.forward(x), x))),
+    sum: (layers) =>
+      track<LinearizableLayer>(
+        forwardOnly(layers, async (x) => {
+          const [first, ...others] = layers;
+          let y = await first.forward(x);
+          for (const layer of others) y = added(y, await layer.forward(x));
+          return y;
+        }),
+      ),
     activate: async (kind, x) => tensor(Float64Array.from(x.data, activations[kind as string]), shapeOf(x)),
     dispose: () => alive.clear(),
     [Symbol.dispose]: () => alive.clear(),
+  };
+}
+
+function forwardOnly(
+  layers: readonly Layer[],
+  forward: (x: TensorLike) => Promise<Tensor>,
+): Omit<LinearizableLayer, keyof Disposable> {
+  return { dIn: layers[0].dIn, dOut: layers[layers.length - 1].dOut, forward, linearize: absent };
+}
+
+async function inTurn(layers: readonly Layer[], x: TensorLike): Promise<Tensor> {
+  let y = x;
+  for (const layer of layers) y = await layer.forward(y);
+  return y as Tensor;
+}
+
+function added(a: TensorLike, b: TensorLike): Tensor {
+  return tensor(
+    Float64Array.from(a.data, (entry, at) => entry + b.data[at]),
+    shapeOf(a),
+  );
+}
+
+function feedForward({ gate, up, down, activation }: FeedForwardSpec): Omit<LinearizableLayer, keyof Disposable> {
+  const act = activations[activation as string];
+  const [raise, lower] = [linear(up), linear(down)];
+  const bend = gate && linear(gate);
+  return {
+    dIn: raise.dIn,
+    dOut: lower.dOut,
+    linearize: absent,
+    async forward(x) {
+      const raised = await raise.forward(x);
+      const bent = bend ? await bend.forward(x) : raised;
+      return lower.forward(
+        tensor(
+          Float64Array.from(bent.data, (entry, at) => act(entry) * (bend ? raised.data[at] : 1)),
+          raised.shape,
+        ),
+      );
+    },
   };
 }
 

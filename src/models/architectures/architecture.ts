@@ -1,8 +1,9 @@
 // A model as its family and its configuration make it: stacks of blocks, whose parts read their weights when asked.
 import type { AttentionSpec } from "../../layers/attention/spec.js";
+import type { FeedForwardSpec } from "../../layers/feedForward.js";
+import type { Linear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
 import type { Embedding } from "../forward/embedding.js";
-import type { FeedForwardSpec } from "../forward/feedForward.js";
 import type { ModelConfig } from "../model.js";
 
 /** All that is known of a model before its weights are read. */
@@ -14,10 +15,15 @@ export interface Architecture {
 /** Blocks one after another, with what is in front of them and behind. */
 export interface Stack {
   readonly name: "decoder" | "encoder" | "text" | "vision";
+  /** Of the hidden states. */
+  readonly width: number;
+  readonly heads: number;
   readonly embedding: Embedding;
   readonly blocks: readonly Block[];
   /** Behind the last block. */
   readonly finalNorm?: Read<NormSpec>;
+  /** From the final norm to the logits. */
+  readonly head?: { readonly outputs: number; readonly read: Read<Linear> };
 }
 
 /** Reads weights. */

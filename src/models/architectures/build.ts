@@ -2,7 +2,7 @@
 import type { NormSpec } from "../../layers/norm.js";
 import { refuseQuantization } from "../checkpoint/quantization.js";
 import type { WeightSource } from "../forward/weights.js";
-import { type Architecture, type Block, blocks, type Read } from "./architecture.js";
+import { type Architecture, type Block, blocks, type Read, type Stack } from "./architecture.js";
 import { attentionOf } from "./attention.js";
 import type { ConfigFile } from "./config.js";
 import { embeddingOf } from "./embedding.js";
@@ -10,7 +10,7 @@ import { type Family, of, ofLayer } from "./family.js";
 import { feedForwardOf } from "./feedForward.js";
 import { imageOf } from "./image.js";
 import { refuseWindows } from "./layerTypes.js";
-import { norm } from "./modules.js";
+import { linear, norm } from "./modules.js";
 import { layerPath, prefixOf, type Sizes, sizesOf } from "./sizes.js";
 import { refuseUnread } from "./unread.js";
 
@@ -45,9 +45,12 @@ export function build(name: string, family: Family, config: ConfigFile, weights:
     stacks: [
       {
         name: family.stack ?? "decoder",
+        width: sizes.width,
+        heads: sizes.heads,
         embedding,
         blocks: made,
         finalNorm: final,
+        head: headOf(config, weights, family, sizes, prefix, input.vocabulary),
       },
     ],
   };
@@ -75,6 +78,24 @@ function normOf(config: ConfigFile, weights: WeightSource, family: Family, sizes
     gain: of(family.normGain ?? true, config),
     bias: hasBias(config, family),
   });
+}
+
+/** The map to the logits, which the embeddings may share; encoders and models of images have none that is read. */
+function headOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  { width }: Sizes,
+  prefix: string,
+  outputs: number,
+): Stack["head"] {
+  if (family.stack === "encoder" || (family.embedWidth?.(config, width) ?? width) !== width) return undefined;
+  const own = ["lm_head", "embed_out", "output"].find((name) => weights.has(`${name}.weight`));
+  const tied = config.flag("tie_word_embeddings", family.tied ?? false);
+  const name = own ?? (tied ? prefix + family.embed : undefined);
+  if (!name || !weights.has(`${name}.weight`)) return undefined;
+  const stored = weights.shape(`${name}.weight`) ?? [outputs, width];
+  return { outputs: stored[0], read: linear(weights, { name, dIn: width, dOut: stored[0] }) };
 }
 
 /** Whether the norms have a bias. */

@@ -1,6 +1,7 @@
 // The feed-forward part of a layer.
+
 import type { Activation } from "../../layers/activation.js";
-import type { FeedForwardSpec } from "../forward/feedForward.js";
+import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { WeightSource } from "../forward/weights.js";
 import { activations } from "./activations.js";
 import type { Read } from "./architecture.js";

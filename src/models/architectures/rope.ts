@@ -34,6 +34,8 @@ export interface RopeRule {
   readonly longrope?: readonly string[];
   /** YaRN's mscale_all_dim scales the scores (DeepSeek). */
   readonly yarnScores?: boolean;
+  /** The library keeps the frequencies in single precision, whatever the model's (ESM). */
+  readonly single?: boolean;
   /** Further keys that a family reads inside. */
   readonly keys?: readonly string[];
 }
@@ -122,7 +124,7 @@ export function rotary(
     const made = frequencies(scaling, tokens);
     const lost = made.find((frequency) => !Number.isFinite(frequency));
     if (lost !== undefined) throw config.wrong("rope_theta", "a base and factors that keep frequencies finite", lost);
-    return made;
+    return rule.single ? made.map(Math.fround) : made;
   };
   at(1);
   return {

@@ -7,6 +7,7 @@ import type { ModelInput } from "../model.js";
 import { lookUp, type WeightSource } from "./weights.js";
 
 export interface Embedding {
+  readonly reads: "tokens" | "pixels";
   /** The number of tokens that an input makes; TypeError or RangeError, by `label`, where it is no input. */
   check(label: string, input: ModelInput): number;
   /** [Σ tokens, width] in double precision, the inputs one below the other. */
@@ -67,6 +68,8 @@ export function tokenEmbedding(weights: WeightSource, spec: TokenEmbeddingSpec):
   }
 
   return {
+    reads: "tokens",
+
     check(label, tokens) {
       if (!Array.isArray(tokens)) throw wrongKind(label, "an array of token ids", tokens);
       if (tokens.length === 0 || tokens.length > context) {

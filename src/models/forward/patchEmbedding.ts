@@ -34,6 +34,8 @@ export function patchEmbedding(weights: WeightSource, prefix: string, spec: Patc
   weights.require(bias, [width]);
 
   return {
+    reads: "pixels",
+
     check(label, input) {
       const shape = [image.channels, image.height, image.width];
       if (input === null || typeof input !== "object" || !("pixels" in input)) {

@@ -1,29 +1,26 @@
-// A transformer as a Model: which weights are needed when, and how hidden states move through blocks.
+// A transformer as a Model: its stacks of blocks, their parts, and how hidden states move through them.
 
 import {
   checkInteger,
   checkKeys,
+  checkOneOf,
   firstNonFinite,
-  throwIfAborted,
   throwIfDisposed,
   wrongKind,
   wrongValue,
 } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { ModelError } from "../../base/errors.js";
-import type { AbortSignalLike } from "../../base/platform.js";
 import type { Tensor } from "../../base/tensor.js";
-import { turn } from "../../base/turn.js";
-import type { Layer } from "../../device/linearization.js";
-import type { AttentionSpec } from "../../layers/attention/spec.js";
-import type { NormSpec } from "../../layers/norm.js";
+import type { LinearizableLayer } from "../../device/linearization.js";
 import type { Attention, Runtime } from "../../measure/createRuntime.js";
-import type { Architecture, AttentionBranch, Block, Stack } from "../architectures/architecture.js";
+import type { Architecture, Stack } from "../architectures/architecture.js";
 import type {
   Model,
   ModelConfig,
   ModelInput,
   ModelOrigin,
+  PartOptions,
   Tokenizer,
   Trace,
   TraceOptions,
@@ -31,24 +28,10 @@ import type {
   WalkStep,
 } from "../model.js";
 import type { TokenizerOrReason } from "../tokenizer.js";
-import { FeedForward } from "./feedForward.js";
-import { LazyAttention } from "./lazyAttention.js";
-import { TokenStack } from "./tokenStack.js";
-
-/** One block on its way: its hidden states, and those that its attention reads. */
-interface BlockWalk {
-  readonly block: Block;
-  readonly hidden: TokenStack;
-  readonly normed: TokenStack;
-  readonly inputs: readonly Tensor[];
-  readonly attention: Attention;
-  readonly signal?: AbortSignalLike;
-}
-
-/** The hidden states behind the attention's branch. */
-interface Attended {
-  readonly hidden: TokenStack;
-}
+import { BlockLayers, OwningLayer } from "./blockLayers.js";
+import { type PartName, partNames, planOf } from "./blockPlan.js";
+import { LazyLayer } from "./lazyLayer.js";
+import { outOfRange, walkStack } from "./walkStack.js";
 
 export class Transformer extends Held implements Model {
   readonly #architecture: Architecture;
@@ -76,8 +59,18 @@ export class Transformer extends Held implements Model {
     return this.config.layers;
   }
 
+  get stacks(): readonly string[] {
+    return this.#architecture.stacks.map(({ name }) => name);
+  }
+
   get tokenizer(): Tokenizer | undefined {
     return "tokenizer" in this.#text ? this.#text.tokenizer : undefined;
+  }
+
+  partsOf(layer: number, options: PartOptions = {}): readonly PartName[] {
+    const stack = this.#stack("options", options);
+    checkInteger("layer", layer, 0, stack.blocks.length - 1);
+    return [...planOf(stack.blocks[layer]).parts.keys()];
   }
 
   encode(text: string): number[] {
@@ -89,18 +82,23 @@ export class Transformer extends Held implements Model {
   }
 
   async trace(input: ModelInput | string, options: TraceOptions): Promise<Trace> {
-    checkKeys("options", options, ["layers", "hidden", "signal"]);
+    checkKeys("options", options, ["layers", "hidden", "stack", "signal"]);
+    const stack = this.#stack("options", options);
     const window = typeof input === "string" ? this.encode(input) : input;
-    const label = this.config.image ? "input" : typeof input === "string" ? "tokens of the text" : "tokens";
-    this.#stack.embedding.check(label, window);
+    const label = stack.embedding.reads === "tokens" ? "tokens" : "input";
+    stack.embedding.check(typeof input === "string" ? "tokens of the text" : label, window);
     const trace: Trace = Object.assign(new Map<number, Tensor>(), {
       hidden: new Map<number, Tensor>(),
       afterAttention: new Map<number, Tensor>(),
     });
-    for await (const step of this.walk([window], { layers: options.layers, signal: options.signal })) {
+    const { layers, signal } = options;
+    for await (const step of this.walk([window], { layers, signal, stack: stack.name })) {
       const [input] = step.inputs;
       const lost = firstNonFinite(input.data, input.shape);
-      if (lost) throw this.#outOfRange(step.layer, `its input is ${lost.value} at [${lost.index.join(", ")}]`);
+      if (lost) {
+        const problem = `its input is ${lost.value} at [${lost.index.join(", ")}]`;
+        throw outOfRange(step.layer, this.#runtime, problem);
+      }
       trace.set(step.layer, input);
       if (!options.hidden) continue;
       trace.hidden.set(step.layer, step.hidden[0]);
@@ -111,169 +109,98 @@ export class Transformer extends Held implements Model {
 
   walk(windows: readonly ModelInput[], options: WalkOptions): AsyncIterable<WalkStep> {
     throwIfDisposed("model", this.#disposed);
-    checkKeys("options", options, ["layers", "signal"]);
-    const { embedding } = this.#stack;
+    checkKeys("options", options, ["layers", "stack", "signal"]);
+    const stack = this.#stack("options", options);
     if (!Array.isArray(windows)) throw wrongKind("windows", "an array of inputs", windows);
     if (windows.length === 0) throw wrongValue("windows", "at least one window", windows);
-    const lengths = windows.map((window, at) => embedding.check(`windows[${at}]`, window));
-    return this.#walk(windows, lengths, this.#checkLayers(options.layers), options.signal);
+    const lengths = windows.map((window, at) => stack.embedding.check(`windows[${at}]`, window));
+    const layers = this.#checkLayers(options.layers, stack);
+    const whileAlive = () => throwIfDisposed("model", this.#disposed);
+    return walkStack(this.#runtime, stack, { windows, lengths, layers, signal: options.signal, whileAlive });
   }
 
-  attention(layer: number): Attention {
+  attention(layer: number, options: PartOptions = {}): Attention {
+    return this.#blockLayers(layer, options).attention;
+  }
+
+  part(layer: number, what: PartName, options: PartOptions = {}): LinearizableLayer {
+    checkOneOf("part", what, partNames);
+    const layers = this.#blockLayers(layer, options);
+    return new OwningLayer(layers.compose(layers.partPlan(what)), [layers]);
+  }
+
+  blocks(from: number, to: number, options: PartOptions & { finalNorm?: boolean } = {}): LinearizableLayer {
     throwIfDisposed("model", this.#disposed);
-    checkInteger("layer", layer, 0, this.layers - 1);
-    return this.#attention(this.#stack.blocks[layer].attention);
+    checkKeys("options", options, ["stack", "finalNorm"]);
+    const stack = this.#stack("options", options);
+    checkInteger("from", from, 0, stack.blocks.length - 1);
+    checkInteger("to", to, from + 1, stack.blocks.length);
+    const owned: (BlockLayers | LinearizableLayer)[] = [];
+    const layers: LinearizableLayer[] = [];
+    for (let layer = from; layer < to; layer++) {
+      const block = this.#blockLayers(layer, { stack: stack.name });
+      owned.push(block);
+      layers.push(block.compose(block.partPlan("block")));
+    }
+    if (options.finalNorm) {
+      const norm = this.#finalNorm(stack);
+      owned.push(norm);
+      layers.push(norm);
+    }
+    return new OwningLayer(this.#runtime.chain(layers), owned);
+  }
+
+  head(): LinearizableLayer {
+    throwIfDisposed("model", this.#disposed);
+    const stack = this.#stack("options", {});
+    const { head } = stack;
+    if (!head) throw new ModelError(`this ${this.config.architecture} checkpoint has no head`);
+    const map = new LazyLayer({
+      what: "head",
+      dIn: stack.width,
+      dOut: head.outputs,
+      device: this.#runtime.device,
+      make: async () => this.#runtime.linear(await head.read()),
+    });
+    if (!stack.finalNorm) return map;
+    const norm = this.#finalNorm(stack);
+    return new OwningLayer(this.#runtime.chain([norm, map]), [norm, map]);
   }
 
   dispose(): void {
     this.#disposed = true;
   }
 
-  get #stack(): Stack {
-    return this.#architecture.stacks[0];
+  #blockLayers(layer: number, options: PartOptions): BlockLayers {
+    throwIfDisposed("model", this.#disposed);
+    checkKeys("options", options, ["stack"]);
+    const stack = this.#stack("options", options);
+    checkInteger("layer", layer, 0, stack.blocks.length - 1);
+    return new BlockLayers(this.#runtime, stack.blocks[layer], stack);
   }
 
-  async *#walk(
-    windows: readonly ModelInput[],
-    lengths: readonly number[],
-    wanted: ReadonlySet<number>,
-    signal?: AbortSignalLike,
-  ): AsyncGenerator<WalkStep, void> {
-    const { blocks } = this.#stack;
-    const last = Math.max(...wanted);
-    let stack = await this.#inRange(0, this.#embed(windows, lengths, signal));
-    for (let layer = 0; layer <= last; layer++) {
-      await turn();
-      throwIfAborted(signal);
-      throwIfDisposed("model", this.#disposed);
-      const block = blocks[layer];
-      // Kept once they were asked for, so that weights are read once, whoever needs them.
-      const asked = new Map<number, { spec: () => Promise<AttentionSpec>; reading?: Promise<AttentionSpec> }>();
-      const specFor = (tokens: number) => {
-        const regime = block.attention.regime(tokens);
-        const known = asked.get(regime);
-        if (known) return known.spec;
-        const made: { spec: () => Promise<AttentionSpec>; reading?: Promise<AttentionSpec> } = {
-          spec: () => (made.reading ??= block.attention.spec(tokens)),
-        };
-        asked.set(regime, made);
-        return made.spec;
-      };
-      const { regime } = block.attention;
-      const read = (tokens: number) => asked.get(regime(tokens))?.reading ?? block.attention.spec(tokens);
-      const attention = this.#attention({ spec: read, regime });
-      try {
-        const { before } = block.attention;
-        const norm = async () => this.#norm(stack, await before!(), signal);
-        const normed = before ? await this.#inRange(layer, norm()) : stack;
-        const inputs = normed.split();
-        const inputNorm = () => this.#inputNorm(layer);
-        const walk: BlockWalk = { block, hidden: stack, normed, inputs, attention, signal };
-        let attending: Promise<Attended> | undefined;
-        const attend = () => (attending ??= this.#inRange(layer, this.#attend(walk)));
-        const afterAttention = async () =>
-          block.order === "parallel" ? walk.hidden.split() : (await attend()).hidden.split();
-        if (wanted.has(layer)) {
-          const spec = specFor(lengths[0]);
-          yield { layer, attention, spec, specFor, inputNorm, inputs, hidden: stack.split(), afterAttention };
-        }
-        if (layer < last) stack = await this.#inRange(layer, this.#feed(walk, await attend()));
-      } finally {
-        attention.dispose();
-      }
+  #finalNorm(stack: Stack): LinearizableLayer {
+    const read = stack.finalNorm;
+    if (!read) throw wrongValue("finalNorm", "false: this model has no norm behind its last block", true);
+    const { width } = stack;
+    const make = async () => this.#runtime.norm(await read());
+    return new LazyLayer({ what: "norm", dIn: width, dOut: width, device: this.#runtime.device, make });
+  }
+
+  /** The stack that is named, else the only one, else the decoder, else the text. */
+  #stack(label: string, { stack: name }: PartOptions): Stack {
+    const { stacks } = this.#architecture;
+    if (name !== undefined) {
+      checkOneOf(`${label}.stack`, name, this.stacks);
+      return stacks.find((stack) => stack.name === name)!;
     }
+    return stacks.find((stack) => stack.name === "decoder" || stack.name === "text") ?? stacks[0];
   }
 
-  /** The hidden states of block 0. */
-  async #embed(
-    windows: readonly ModelInput[],
-    lengths: readonly number[],
-    signal?: AbortSignalLike,
-  ): Promise<TokenStack> {
-    throwIfAborted(signal);
-    const { embedding } = this.#stack;
-    const sums = await embedding.embed(windows);
-    const data = this.#runtime.info.dtype === "f64" ? sums : new Float32Array(sums);
-    const stack = new TokenStack(data, lengths, data.length / lengths.reduce((sum, length) => sum + length, 0));
-    const normed = embedding.norm ? await this.#norm(stack, await embedding.norm(), signal) : stack;
-    return embedding.project ? this.#apply(normed, this.#runtime.linear(await embedding.project()), signal) : normed;
-  }
-
-  async #inputNorm(layer: number): Promise<NormSpec | undefined> {
-    const { blocks, embedding } = this.#stack;
-    if (blocks[layer].attention.before) return blocks[layer].attention.before();
-    if (layer > 0) return blocks[layer - 1].feedForward.behind?.();
-    return embedding.project ? undefined : embedding.norm?.();
-  }
-
-  #attention(branch: Pick<AttentionBranch, "spec" | "regime">): Attention {
-    const { width, heads } = this.config;
-    const make = async (tokens: number) => {
-      throwIfDisposed("model", this.#disposed);
-      return this.#runtime.attention(await branch.spec(tokens));
-    };
-    return new LazyAttention(width, width, heads, branch.regime, make, this.#runtime.device);
-  }
-
-  /** The hidden states with the attention's branch added. */
-  async #attend({ block, hidden, normed, inputs, attention, signal }: BlockWalk): Promise<Attended> {
-    const { after, behind } = block.attention;
-    const branch = new TokenStack(hidden.data.slice(), hidden.lengths, hidden.width);
-    let at = 0;
-    for (const input of inputs) {
-      await turn();
-      throwIfAborted(signal);
-      const { data } = await attention.forward(input);
-      branch.data.set(data, at);
-      at += data.length;
-    }
-    throwIfAborted(signal);
-    const sum = after ? await this.#norm(branch, await after(), signal) : branch;
-    sum.add((block.order === "normed" ? normed : hidden).data);
-    return { hidden: behind ? await this.#norm(sum, await behind(), signal) : sum };
-  }
-
-  /** The hidden states of the next block. */
-  async #feed({ block, hidden, normed, attention, signal }: BlockWalk, attended: Attended): Promise<TokenStack> {
-    attention.dispose();
-    const { before, spec, after, behind } = block.feedForward;
-    const read = block.order === "parallel" ? hidden : attended.hidden;
-    const shared = block.order === "parallel" && before === block.attention.before;
-    const input = shared ? normed : before ? await this.#norm(read, await before(), signal) : read;
-    const branch = await this.#apply(input, new FeedForward(this.#runtime, await spec()), signal);
-    const sum = after ? await this.#norm(branch, await after(), signal) : branch;
-    sum.add((block.order === "normed" ? input : attended.hidden).data);
-    return behind ? this.#norm(sum, await behind(), signal) : sum;
-  }
-
-  async #norm(stack: TokenStack, spec: NormSpec, signal?: AbortSignalLike): Promise<TokenStack> {
-    return this.#apply(stack, this.#runtime.norm(spec), signal);
-  }
-
-  /** The image under a layer that was made for it. */
-  async #apply(stack: TokenStack, layer: Layer, signal?: AbortSignalLike): Promise<TokenStack> {
-    try {
-      return await stack.apply(layer, signal);
-    } finally {
-      layer.dispose();
-    }
-  }
-
-  /** Weights that are finite can still carry hidden states out of the range of the runtime's numbers. */
-  async #inRange<T>(layer: number, work: Promise<T>): Promise<T> {
-    return work.catch((error) => {
-      throw error instanceof RangeError ? this.#outOfRange(layer, error.message) : error;
-    });
-  }
-
-  #outOfRange(layer: number, problem: string): ModelError {
-    return new ModelError(`block ${layer} can't be computed in ${this.#runtime.info.dtype}: ${problem}`);
-  }
-
-  #checkLayers(layers: readonly number[]): Set<number> {
+  #checkLayers(layers: readonly number[], { blocks }: Stack): Set<number> {
     if (!Array.isArray(layers)) throw wrongKind("layers", "an array of layer numbers", layers);
     if (layers.length === 0) throw wrongValue("layers", "at least one layer", layers);
-    for (const [at, layer] of layers.entries()) checkInteger(`layers[${at}]`, layer, 0, this.layers - 1);
+    for (const [at, layer] of layers.entries()) checkInteger(`layers[${at}]`, layer, 0, blocks.length - 1);
     return new Set(layers);
   }
 }

@@ -142,6 +142,6 @@ export const esm: Family = {
   order: "sequential",
   norms: ["attention.LayerNorm", "LayerNorm"],
   final: "encoder.emb_layer_norm_after",
-  rope: (config) => (isRotary(config) ? {} : undefined),
+  rope: (config) => (isRotary(config) ? { single: true } : undefined),
   activation: { absent: "gelu" },
 };
