@@ -191,19 +191,20 @@ export class DeviceLinearization<V extends Vector = Vector> extends Held impleme
     throwIfDisposed("linearization", this.#disposed);
     const { data } = checkTensor(label, value, from);
     const { device } = this.#operator;
-    const release = this.#hold();
+    this.#users++;
     const lease = device.lease();
     try {
       const source = lease.vector(from, "a tangent");
       const target = lease.vector(to, "a tangent");
       device.write(source, data);
-      await product(source, target);
+      const pending = product(source, target);
+      if (pending) await pending;
       const result = await device.read(target);
       checkFinite(what, result, to);
       return tensor(result, [...to]);
     } finally {
       lease.dispose();
-      release();
+      this.#free();
     }
   }
 

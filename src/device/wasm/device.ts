@@ -110,8 +110,8 @@ function scalarAt(scalars: Scalars, slot: number): number {
 export class WasmLease extends Held implements Lease<WasmVector> {
   /** Blocks for what is neither a vector nor a number. */
   readonly region: Region;
-  readonly #bases: WasmBasis[] = [];
-  readonly #ends: (() => void)[] = [];
+  #bases?: WasmBasis[];
+  #ends?: (() => void)[];
 
   constructor(readonly device: WasmDevice) {
     super();
@@ -119,15 +119,16 @@ export class WasmLease extends Held implements Lease<WasmVector> {
   }
 
   vector(shape: readonly number[], what: string): WasmVector {
-    const { heap } = this.device;
+    const { heap, kernels } = this.device;
     const count = panelSize(heap, shape[0], shape[1]);
     const at = this.region.reals(count, what);
-    heap.reals(at, count).fill(0);
+    kernels.clear(count, at);
     return { shape, at, count };
   }
 
   basis(shape: readonly number[], most: number, what: string): WasmBasis {
     const basis = new WasmBasis(this.region, shape, most, what);
+    this.#bases ??= [];
     this.#bases.push(basis);
     return basis;
   }
@@ -139,13 +140,17 @@ export class WasmLease extends Held implements Lease<WasmVector> {
   }
 
   atEnd(end: () => void): void {
+    this.#ends ??= [];
     this.#ends.push(end);
   }
 
   dispose(): void {
-    for (const basis of this.#bases.splice(0)) basis.clear();
+    const [bases, ends] = [this.#bases, this.#ends];
+    this.#bases = undefined;
+    this.#ends = undefined;
+    if (bases) for (const basis of bases) basis.clear();
     this.region.free();
-    for (const end of this.#ends.splice(0)) end();
+    if (ends) for (const end of ends) end();
   }
 }
 
