@@ -1,7 +1,7 @@
 // Layers one after the other as one layer: J = J_m … J_1, and no vector leaves the device between them.
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Linearized, Shared } from "./deviceLayer.js";
-import { type DeviceOperator, type Structure, secondDerivative } from "./operator.js";
+import { type DeviceOperator, type Pattern, type Structure, secondDerivative } from "./operator.js";
 import { release, sharing, widthOf } from "./parts.js";
 
 /** Takes over the holds of its parts, the first of which is applied first; neighbours' widths agree. */
@@ -69,7 +69,7 @@ class ChainOperator<V extends Vector> implements DeviceOperator<V> {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly roundoff: number;
-  readonly structure?: Structure<V>;
+  readonly structure: Structure<V>;
   /** Vector i is between part i and part i + 1. */
   readonly #between: V[];
 
@@ -82,6 +82,7 @@ class ChainOperator<V extends Vector> implements DeviceOperator<V> {
     this.inShape = parts[0].inShape;
     this.outShape = last.outShape;
     this.roundoff = parts.reduce((sum, part) => sum + part.roundoff, 0);
+    this.structure = { pattern: this.#pattern() };
     this.#between = parts.slice(0, -1).map(({ outShape }) => lease.vector(outShape, "a tangent"));
   }
 
@@ -127,6 +128,21 @@ class ChainOperator<V extends Vector> implements DeviceOperator<V> {
     } finally {
       lease.dispose();
     }
+  }
+
+  /** That of the first part that has one, brought back through those before it. */
+  #pattern(): Pattern<V> | undefined {
+    const at = this.parts.findIndex(({ structure }) => structure?.pattern);
+    const pattern = this.parts[at]?.structure?.pattern;
+    if (!pattern || at === 0) return pattern;
+    return {
+      ...pattern,
+      pull: async (guess, to) => {
+        const last = this.#between[at - 1];
+        if (pattern.pull) await pattern.pull(guess, last);
+        await this.#backwards(at - 1, pattern.pull ? last : guess, to);
+      },
+    };
   }
 
   #forwards(first: number, u: V, y: V): void | Promise<void> {

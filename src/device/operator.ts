@@ -58,7 +58,7 @@ export function secondDerivative<V extends Vector>(
 /** What is known of an operator beyond its products; each part is missing where there is nothing to know. */
 export interface Structure<V extends Vector = Vector> {
   /** What the leading right singular vector is likely to be made of. */
-  readonly pattern?: Pattern;
+  readonly pattern?: Pattern<V>;
   /** An operator of fewer dimensions with the same singular values, in a lease that the caller disposes of. */
   core?(lease: Lease<V>): Core<V> | undefined | Promise<Core<V> | undefined>;
   /** A lower bound of ‖A v‖/‖v‖ in f64, A = J or Jᵀ; undefined where that would take long. Of f32 devices. */
@@ -71,14 +71,16 @@ export interface Structure<V extends Vector = Vector> {
   blockProducts?(lease: Lease<V>): Promise<BlockProducts>;
 }
 
-/** The guess p mᵀ of MATH 13.6 for the leading right singular vector. */
-export interface Pattern {
+/** The guess p mᵀ of MATH 13.6 for the leading right singular vector of attention. */
+export interface Pattern<V extends Vector = Vector> {
   /** The same object for every linearization of a layer. */
   readonly layer: object;
   /** p: close to the leading right singular vector of the attention pattern averaged over heads, [n]. */
   direction(): Promise<Float64Array>;
   /** The layer at a single token, Σ_h W_V,h W_O,h, as an operator [1, dIn] → [1, dOut], to be disposed of. */
   valueMap(): Promise<LinearOperator & { dispose(): void }>;
+  /** Takes the guess, of the attention's input, to where the operator's input is: missing where they are the same. */
+  pull?(guess: V, to: V): void | Promise<void>;
 }
 
 /**

@@ -45,6 +45,7 @@ function identityPlus<V extends Vector>(operator: DeviceOperator<V>): DeviceOper
     device,
     inShape,
     outShape,
+    structure: { pattern: operator.structure?.pattern },
     roundoff: roundoff + (device.dtype === "f32" ? 2 ** -24 : 2 ** -53),
     jvp: (u, y) => afterwards(operator.jvp(u, y), () => device.add(1, u, y)),
     vjp: (y, x) => afterwards(operator.vjp(y, x), () => device.add(1, y, x)),

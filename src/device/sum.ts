@@ -1,7 +1,7 @@
 // Branches side by side as one layer: f_1(x) + … + f_m(x), whose Jacobian is the sum of theirs.
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Linearized, Shared } from "./deviceLayer.js";
-import { type DeviceOperator, secondDerivative } from "./operator.js";
+import { type DeviceOperator, type Structure, secondDerivative } from "./operator.js";
 import { release, sharing, widthOf } from "./parts.js";
 
 /** Takes over the holds of its branches, which agree in both widths. */
@@ -57,6 +57,7 @@ class SumOperator<V extends Vector> implements DeviceOperator<V> {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly roundoff: number;
+  readonly structure: Structure<V>;
   readonly #in: V;
   readonly #out: V;
 
@@ -69,6 +70,7 @@ class SumOperator<V extends Vector> implements DeviceOperator<V> {
     this.inShape = inShape;
     this.outShape = outShape;
     this.roundoff = parts.reduce((sum, part) => sum + part.roundoff, 0);
+    this.structure = { pattern: parts.map(({ structure }) => structure?.pattern).find((pattern) => pattern) };
     this.#in = lease.vector(inShape, "a tangent");
     this.#out = lease.vector(outShape, "a tangent");
   }
