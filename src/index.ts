@@ -4,6 +4,7 @@ export { DeviceError, ModelError, OutOfMemoryError } from "./base/errors.js";
 export { type RealArray, type Tensor, type TensorLike, tensor } from "./base/tensor.js";
 export { version } from "./base/version.js";
 export * from "./bounds/index.js";
+export type { CrossAttention } from "./device/crossAttentionLayer.js";
 export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./device/linearization.js";
 export type { LinearOperator } from "./device/operator.js";
 export * from "./invertible/index.js";

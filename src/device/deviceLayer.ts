@@ -30,6 +30,25 @@ export interface DeviceAttention<V extends Vector = Vector> extends DeviceLayer<
   head(index: number): DeviceAttention<V>;
 }
 
+/** Which of the two inputs of cross-attention its Jacobian is with respect to. */
+export type WithRespectTo = "queries" | "memory" | "both";
+
+/** Attention of tokens [n, queryWidth] to other tokens [m, memoryWidth], on the vectors of a device. */
+export interface DeviceCrossAttention<V extends Vector = Vector> {
+  readonly device: Device<V>;
+  readonly heads: number;
+  readonly queryWidth: number;
+  readonly memoryWidth: number;
+  readonly dOut: number;
+  /** [n, dOut], in a vector of the lease. */
+  forward(x: V, memory: V, lease: Lease<V>): Promise<V>;
+  /** The Jacobian, in the lease; of both, on vectors [n + m, the larger width]. */
+  linearize(x: V, memory: V, wrt: WithRespectTo, lease: Lease<V>): Promise<Linearized<V>>;
+  /** [heads, n, m]. */
+  probabilities(x: V, memory: V): Promise<Tensor>;
+  dispose(): void;
+}
+
 export interface Linearized<V extends Vector = Vector> {
   readonly operator: DeviceOperator<V>;
   readonly output: V;

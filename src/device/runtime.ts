@@ -1,16 +1,19 @@
 // The runtime: one device, and the layers made on it. How layers are put together is written here for all devices.
 import { wrongKind } from "../base/check.js";
 import { type Disposable, Held } from "../base/disposable.js";
+import { DeviceError } from "../base/errors.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import { type Activation, type ResolvedActivation, resolveActivation } from "../layers/activation.js";
+import { type ResolvedCross, resolveCrossSpec } from "../layers/attention/crossSpec.js";
 import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../layers/attention/spec.js";
 import { type FeedForwardSpec, resolveFeedForward } from "../layers/feedForward.js";
 import { type Linear, type ResolvedLinear, resolveLinear } from "../layers/linear.js";
 import { type NormSpec, type ResolvedNorm, resolveNorm } from "../layers/norm.js";
 import { type Attention, AttentionLayer } from "./attentionLayer.js";
 import { Chain } from "./chain.js";
+import { type CrossAttention, CrossAttentionLayer } from "./crossAttentionLayer.js";
 import type { Device, Vector } from "./device.js";
-import { type DeviceAttention, type DeviceLayer, Shared } from "./deviceLayer.js";
+import { type DeviceAttention, type DeviceCrossAttention, type DeviceLayer, Shared } from "./deviceLayer.js";
 import { type LinearizableLayer, RuntimeLayer } from "./linearization.js";
 import { release } from "./parts.js";
 import { Product } from "./product.js";
@@ -37,6 +40,8 @@ export interface Runtime extends Disposable {
   /** Bytes of device memory that this runtime holds now. */
   readonly memoryUsed: number;
   attention(spec: AttentionSpec): Attention;
+  /** Attention of tokens to other tokens, whose width may differ: `spec.key` and `spec.value` are maps of the latter. */
+  crossAttention(spec: AttentionSpec): CrossAttention;
   /** y = x · weight + bias, its weights packed once on the device. */
   linear(spec: Linear): LinearizableLayer;
   /** Layer norm or RMS norm over the features of each token. */
@@ -63,6 +68,8 @@ export interface Runtime extends Disposable {
 export interface LayerMaker<V extends Vector> {
   readonly device: Device<V>;
   attention(spec: ResolvedSpec): DeviceAttention<V>;
+  /** Missing where the device has none yet. */
+  crossAttention?(spec: ResolvedCross): DeviceCrossAttention<V>;
   linear(spec: ResolvedLinear): DeviceLayer<V>;
   norm(spec: ResolvedNorm): DeviceLayer<V>;
   activation(spec: ResolvedActivation): DeviceLayer<V>;
@@ -82,6 +89,13 @@ export abstract class DeviceRuntime<V extends Vector> extends Held implements Ru
 
   attention(spec: AttentionSpec): Attention {
     return new AttentionLayer(this.make.attention(resolveSpec(spec)));
+  }
+
+  crossAttention(spec: AttentionSpec): CrossAttention {
+    const resolved = resolveCrossSpec(spec);
+    const layer = this.make.crossAttention?.(resolved);
+    if (!layer) throw new DeviceError(`cross-attention does not run on ${this.info.device}; use device "wasm"`);
+    return new CrossAttentionLayer(layer);
   }
 
   linear(spec: Linear): LinearizableLayer {

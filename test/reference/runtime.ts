@@ -29,6 +29,9 @@ export function referenceRuntime(): ReferenceRuntime {
     get alive() {
       return alive.size;
     },
+    crossAttention: () => {
+      throw new Error("not part of the reference");
+    },
     attention: (spec) => track<Attention>(attention(spec)),
     linear: (spec) => track<LinearizableLayer>({ ...linear(spec), linearize: absent }),
     norm: (spec) => track<LinearizableLayer>({ ...norm(spec), linearize: absent }),

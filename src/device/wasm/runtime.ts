@@ -3,6 +3,7 @@
 import { DeviceError } from "../../base/errors.js";
 import { DeviceRuntime, type LayerMaker, type RuntimeInfo } from "../runtime.js";
 import { WasmAttention } from "./attention.js";
+import { WasmCrossAttention } from "./crossAttention.js";
 import { WasmDevice, type WasmVector } from "./device.js";
 import { Heap } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
@@ -81,6 +82,7 @@ function makerOn(device: WasmDevice): LayerMaker<WasmVector> {
   return {
     device,
     attention: (spec) => new WasmAttention(device, spec),
+    crossAttention: (spec) => new WasmCrossAttention(device, spec),
     linear: (spec) => new WasmLinear(device, spec),
     norm: (spec) => new WasmNorm(device, spec),
     activation: (spec) => new WasmActivation(device, spec),
