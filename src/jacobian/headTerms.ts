@@ -76,7 +76,8 @@ export function headTerms(primal: HostPrimal, head: HostHead, norms: HeadNorms, 
       values += p * valueSquared;
       const query = slopes.subarray(j * dHead, (j + 1) * dHead);
       primal.querySlope(head, i, j, query);
-      for (let c = 0; c < dHead; c++) mean[c] += p * query[c];
+      // About their mean where Σ_j P_ij(v_j − o_i) = 0, which takes any vector from the slopes.
+      if (primal.rowsSumToOne) for (let c = 0; c < dHead; c++) mean[c] += p * query[c];
       if (!withEigen) continue;
       addOuter(covariance, p * slopeSquared, xi, xi);
       if (plain) continue;

@@ -1,13 +1,16 @@
 // Attention at one input in doubles on the host (MATH 1), for what is not worth a kernel or must be certified.
 
 import { mayAttend, resolveMask } from "../layers/attention/mask.js";
-import { refuseModifiers } from "../layers/attention/modifiers.js";
+import { refuseOnHost } from "../layers/attention/modifiers.js";
+import { anglesAt } from "../layers/attention/rope.js";
+import type { ResolvedScoreNorm } from "../layers/attention/scoreNorm.js";
 import type { ResolvedSpec } from "../layers/attention/spec.js";
 import { product } from "../linalg/dense.js";
 import { Centred, takeMeanRow } from "./centred.js";
+import { NormedRows } from "./normedRows.js";
 import { type Score, scoreOf } from "./score.js";
 
-/** One query head; matrices row-major. With rotary positions q and k are rotated. */
+/** One query head; matrices row-major. q and k are those of the scores, behind norms and rotations. */
 export interface HostHead {
   /** W_Q and W_K [dIn, dHead], W_V [dIn, dValue], W_O [dValue, dOut]. */
   readonly query: Float64Array;
@@ -29,11 +32,18 @@ export interface HostPrimal {
   /** [n, dIn] */
   readonly x: Float64Array;
   readonly heads: readonly HostHead[];
-  /** Whether the gradient of score (i, j) in token j is the same for all j (dot-product without rotary positions). */
+  /**
+   * Whether the gradient of score (i, j) in token j is the same for all j and Σ_j P_ij(v_j − o_i) = 0: dot products
+   * without rotary positions, norms of queries and keys, cap and sinks.
+   */
   readonly plain: boolean;
+  /** Whether rows of P sum to 1, or to 0: they do without sinks. */
+  readonly rowsSumToOne: boolean;
+  /** s_ij. */
+  score(head: HostHead, i: number, j: number): number;
   /** Writes ĝ [dHead] with ∂s_ij/∂x_j = W_K ĝ. */
   keySlope(head: HostHead, i: number, j: number, to: Float64Array): void;
-  /** Writes ∂s_ij/∂q_i [dHead], the query before its rotation: ∂s_ij/∂x_i through the query is W_Q times it. */
+  /** Writes ∂s_ij/∂q_i [dHead], the query as projected, before its norm and rotation: ∂s_ij/∂x_i through the query is W_Q times it. */
   querySlope(head: HostHead, i: number, j: number, to: Float64Array): void;
 }
 
@@ -43,34 +53,36 @@ export interface HostPrimal {
  * by what scores and derivatives do not see.
  */
 export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal {
-  refuseModifiers("the Jacobian's blocks and bounds on the host", spec);
-  const { dIn, dOut, heads, kvHeads, dHead, dValue, frequencies } = spec;
+  refuseOnHost(spec);
+  const { dIn, dOut, heads, kvHeads, dHead, dValue, queryNorm, keyNorm } = spec;
   const n = x.length / dIn;
+  const turns = anglesAt(
+    spec,
+    Array.from({ length: n }, (_, i) => i),
+  );
   const mask = resolveMask(spec.mask, n);
-  const score = scoreOf(spec);
+  const scores = Array.from({ length: heads }, (_, h) => scoreOf(spec, h, n));
+  const [{ keysMayShift, valuesMayShift, sameSlopes }] = scores;
   const tokens = new Centred(x, n, dIn);
-  const { queries, keys } = centredScores(spec, score, tokens);
-  const values = tokens.project(spec.value, score.valuesMayShift ? undefined : tokens.shared(spec.value));
-  const angles = frequencies ?? new Float64Array(0);
+  const late = keysMayShift === "alone" && (turns !== undefined || keyNorm !== undefined);
+  const { queries, keys } = centredScores(spec, late ? false : keysMayShift, tokens);
+  const values = tokens.project(spec.value, valuesMayShift ? undefined : tokens.shared(spec.value));
+  const sides = new Map<HostHead, { h: number; query: Side; key: Side }>();
   const headAt = (h: number): HostHead => {
     const group = Math.floor((h * kvHeads) / heads);
     const q = columns(queries, n, h, dHead);
     const k = columns(keys, n, group, dHead);
     const v = columns(values, n, group, dValue);
-    if (frequencies) {
-      for (let i = 0; i < n; i++) {
-        rotate(q.subarray(i * dHead, (i + 1) * dHead), angles, i);
-        rotate(k.subarray(i * dHead, (i + 1) * dHead), angles, i);
-      }
-      if (score.keysMayShift === "alone") takeMeanRow(k, n, dHead);
-    }
+    const query = new Side(q, dHead, turns, queryNorm, h);
+    const key = new Side(k, dHead, turns, keyNorm, group);
+    if (late) takeMeanRow(k, n, dHead);
     const p = new Float64Array(n * n);
     for (let i = 0; i < n; i++) {
       const row = p.subarray(i * n, (i + 1) * n);
-      for (let j = 0; j < n; j++) row[j] = mayAttend(mask, i, j) ? score.of(q, i, k, j) : Number.NEGATIVE_INFINITY;
-      softmax(row);
+      for (let j = 0; j < n; j++) row[j] = mayAttend(mask, i, j) ? scores[h].of(q, i, k, j) : Number.NEGATIVE_INFINITY;
+      softmax(row, scores[h].sink);
     }
-    return {
+    const head = {
       query: columns(spec.query.weight, dIn, h, dHead),
       key: columns(spec.key.weight, dIn, group, dHead),
       value: columns(spec.value.weight, dIn, group, dValue),
@@ -83,33 +95,65 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
       o: product(p, v, n, n, dValue),
       p,
     };
+    sides.set(head, { h, query, key });
+    return head;
   };
+  const sideOf = (head: HostHead) => sides.get(head) as { h: number; query: Side; key: Side };
   return {
     n,
     spec,
     x: Float64Array.from(x),
     heads: Array.from({ length: heads }, (_, h) => headAt(h)),
-    plain: score.sameSlopes && frequencies === undefined,
-    keySlope({ q, k }, i, j, to) {
-      score.keySlope(q, i, k, j, to);
-      rotate(to, angles, -j);
+    plain: sameSlopes && valuesMayShift && !turns && !queryNorm && !keyNorm,
+    rowsSumToOne: valuesMayShift,
+    score: (head, i, j) => scores[sideOf(head).h].of(head.q, i, head.k, j),
+    keySlope(head, i, j, to) {
+      const { h, key } = sideOf(head);
+      scores[h].keySlope(head.q, i, head.k, j, to);
+      key.pull(j, to);
     },
-    querySlope({ q, k }, i, j, to) {
-      score.querySlope(q, i, k, j, to);
-      rotate(to, angles, -i);
+    querySlope(head, i, j, to) {
+      const { h, query } = sideOf(head);
+      scores[h].querySlope(head.q, i, head.k, j, to);
+      query.pull(i, to);
     },
   };
 }
 
-/** Queries and keys before they are rotated, without what scores do not see; rotated keys are centred afterwards. */
+/** Angles of every token, [n, pairs]. */
+type Turns = NonNullable<ReturnType<typeof anglesAt>>;
+
+/** Queries or keys of one head on their way from projection to score: a norm and a rotation, in either order. */
+class Side {
+  readonly #turns?: Turns;
+  readonly #norm?: NormedRows;
+  readonly #normLast: boolean;
+
+  /** Takes rows [n, d] that way, in place. */
+  constructor(rows: Float64Array, d: number, turns: Turns | undefined, norm?: ResolvedScoreNorm, head = 0) {
+    this.#turns = turns;
+    this.#normLast = norm?.afterRope ?? false;
+    if (norm && !this.#normLast) this.#norm = new NormedRows(rows, d, norm, head);
+    for (let i = 0; i < rows.length / d; i++) rotate(rows.subarray(i * d, (i + 1) * d), turns, i, 1);
+    if (norm && this.#normLast) this.#norm = new NormedRows(rows, d, norm, head);
+  }
+
+  /** Takes a slope of row i back to the projection, in place. */
+  pull(i: number, slope: Float64Array): void {
+    if (this.#normLast) this.#norm?.pull(i, slope);
+    rotate(slope, this.#turns, i, -1);
+    if (!this.#normLast) this.#norm?.pull(i, slope);
+  }
+}
+
+/** Queries and keys as projected, without what scores do not see. */
 function centredScores(
-  { query, key, frequencies, heads, kvHeads, dHead }: ResolvedSpec,
-  { keysMayShift }: Score,
+  { query, key, heads, kvHeads, dHead }: ResolvedSpec,
+  shift: Score["keysMayShift"],
   tokens: Centred,
 ): { queries: Float64Array; keys: Float64Array } {
   const offset = tokens.shared(query);
-  const alone = keysMayShift === "alone" && !frequencies;
-  if (keysMayShift === "with-queries") {
+  if (shift === "with-queries") {
     // q − c and k − c with c the mean key of the head: of tied queries and keys nothing is left beside (x − x̄)W.
     const common = tokens.shared(key);
     for (let c = 0; c < offset.length; c++) {
@@ -117,8 +161,8 @@ function centredScores(
       offset[c] -= common[group * dHead + (c % dHead)];
     }
   }
-  const shift = alone || keysMayShift === "with-queries" ? undefined : tokens.shared(key);
-  return { queries: tokens.project(query, offset), keys: tokens.project(key, shift) };
+  const added = shift === false ? tokens.shared(key) : undefined;
+  return { queries: tokens.project(query, offset), keys: tokens.project(key, added) };
 }
 
 /** The input tokens j whose block ∂y_i/∂x_j may differ from zero: those that any head sees, and i itself. */
@@ -166,25 +210,28 @@ function selection(rows: number, columns: number, first: number): Float64Array {
   return matrix;
 }
 
-function rotate(token: Float64Array, frequencies: Float64Array, position: number): void {
-  const half = frequencies.length;
-  for (let c = 0; c < half; c++) {
-    const cos = Math.cos(position * frequencies[c]);
-    const sin = Math.sin(position * frequencies[c]);
-    const [a, b] = [token[c], token[c + half]];
+/** Turns pair (c, c + pairs) by ±the angle of that position, in place. */
+function rotate(token: Float64Array, turns: Turns | undefined, position: number, sign: 1 | -1): void {
+  if (!turns) return;
+  const { data, pairs } = turns;
+  for (let c = 0; c < pairs; c++) {
+    const angle = data[position * pairs + c];
+    const [cos, sin] = [Math.cos(angle), sign * Math.sin(angle)];
+    const [a, b] = [token[c], token[c + pairs]];
     token[c] = a * cos - b * sin;
-    token[c + half] = a * sin + b * cos;
+    token[c + pairs] = a * sin + b * cos;
   }
 }
 
-/** In place; −∞ is ruled out, and a row of nothing else becomes zero. */
-function softmax(row: Float64Array): void {
-  const largest = row.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  if (largest === Number.NEGATIVE_INFINITY) {
+/** In place; −∞ is ruled out, and a row of nothing else becomes zero. A sink takes its share and has no entry. */
+function softmax(row: Float64Array, sink = Number.NEGATIVE_INFINITY): void {
+  const most = row.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY);
+  if (most === Number.NEGATIVE_INFINITY) {
     row.fill(0);
     return;
   }
-  let sum = 0;
+  const largest = Math.max(most, sink);
+  let sum = Math.exp(sink - largest);
   for (let j = 0; j < row.length; j++) {
     row[j] = Math.exp(row[j] - largest);
     sum += row[j];

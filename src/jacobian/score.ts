@@ -1,5 +1,6 @@
 // What happens between projections and scores, on the host: a kind of attention is a constructor here, and nothing else
 // in src/jacobian asks which it is.
+import { biasAt } from "../layers/attention/bias.js";
 import type { ResolvedSpec } from "../layers/attention/spec.js";
 
 /** Scores s_ij of one head from its queries and keys [n, d], rotated where the layer has rotary positions. */
@@ -8,6 +9,8 @@ export interface Score {
   readonly valuesMayShift: boolean;
   /** Whether one vector may be taken from all keys: from them alone, or from the queries with them. */
   readonly keysMayShift: "alone" | "with-queries" | false;
+  /** A logit without a value that joins each row's softmax. */
+  readonly sink?: number;
   /** Whether ∂s_ij/∂k_j is the same for every key j. */
   readonly sameSlopes: boolean;
   /** s_ij. */
@@ -18,8 +21,13 @@ export interface Score {
   querySlope(q: Float64Array, i: number, k: Float64Array, j: number, to: Float64Array): void;
 }
 
-export function scoreOf({ kind, scale, dHead }: ResolvedSpec): Score {
-  return kind === "l2" ? distance(scale, dHead) : dotProduct(scale, dHead);
+/** Of head h at n tokens: a product or a distance, capped, and with its bias, where the layer has them. */
+export function scoreOf({ kind, scale, dHead, softcap, bias, sinks }: ResolvedSpec, h: number, n: number): Score {
+  let score = kind === "l2" ? distance(scale, dHead) : dotProduct(scale, dHead);
+  if (softcap !== undefined) score = capped(score, softcap);
+  if (bias !== undefined) score = biased(score, entriesOf(biasAt(bias, n), h, n));
+  // What a sink takes, rows of P lack.
+  return sinks === undefined ? score : { ...score, sink: sinks[h], valuesMayShift: false, keysMayShift: false };
 }
 
 /** scale·⟨q_i, k_j⟩ */
@@ -58,4 +66,34 @@ function distance(scale: number, d: number): Score {
     keySlope: (q, i, k, j, to) => difference(2 * scale, q, i, k, j, to),
     querySlope: (q, i, k, j, to) => difference(-2 * scale, q, i, k, j, to),
   };
+}
+
+/** cap·tanh(s/cap) */
+function capped(score: Score, cap: number): Score {
+  const bent = (slope: Score["keySlope"]): Score["keySlope"] => {
+    return (q, i, k, j, to) => {
+      const factor = 1 - Math.tanh(score.of(q, i, k, j) / cap) ** 2;
+      slope(q, i, k, j, to);
+      for (let c = 0; c < to.length; c++) to[c] *= factor;
+    };
+  };
+  return {
+    ...score,
+    keysMayShift: false,
+    sameSlopes: false,
+    of: (q, i, k, j) => cap * Math.tanh(score.of(q, i, k, j) / cap),
+    keySlope: bent(score.keySlope),
+    querySlope: bent(score.querySlope),
+  };
+}
+
+/** s_ij + b_ij */
+function biased(score: Score, bias: (i: number, j: number) => number): Score {
+  return { ...score, of: (q, i, k, j) => score.of(q, i, k, j) + bias(i, j) };
+}
+
+function entriesOf(bias: ReturnType<typeof biasAt>, h: number, n: number): (i: number, j: number) => number {
+  if ("byDistance" in bias) return (i, j) => bias.byDistance[h * (2 * n - 1) + n - 1 + i - j];
+  const first = bias.heads === 1 ? 0 : h * n * n;
+  return (i, j) => bias.matrix[first + i * n + j];
 }

@@ -2,7 +2,11 @@
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { norm } from "../../src/jacobian/norm.js";
+import { toDense } from "../../src/jacobian/toDense.js";
 import { upperBound } from "../../src/jacobian/upperBoundOf.js";
+import { onHost } from "../../src/layers/attention/modifiers.js";
+import { resolveSpec } from "../../src/layers/attention/spec.js";
 import type { Runtime } from "../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { loadFixtures } from "../oracle/fixtures.js";
@@ -82,5 +86,28 @@ describe.each(variants)("upperBound in $name", (variant) => {
     );
     // Layers of one token, among others, are bounded by their own norm: looser than that would be a bug.
     expect(tightest).toBeLessThan(1.001);
+  });
+
+  it("covers norms, caps, biases and sinks as the device holds them, and names what it does not", async () => {
+    const modifiers = ["queryNorm", "keyNorm", "softcap", "bias", "sinks", "gate"] as const;
+    await fc.assert(
+      fc.asyncProperty(attentionCases({ modifiers, maxTokens: 8, maxWidth: 8 }), async ({ spec, x }) => {
+        const layer = runtime.attention(spec);
+        const at = await layer.linearize(x);
+        if (onHost(resolveSpec(spec))) {
+          const { sigma } = await spectralNorm(at);
+          const { bounds } = await upperBound(at);
+          for (const [name, bound] of Object.entries(bounds)) {
+            if (!/^T/.test(name)) expect(bound, name).toBeGreaterThanOrEqual(sigma * (1 - 1e-4));
+          }
+        } else await expect(upperBound(at)).rejects.toThrow(/"spec.(gate|queryNorm|keyNorm)": expected/);
+        const dense = await toDense(at);
+        const squares = Array.from(dense.data).reduce((sum, entry) => sum + entry * entry, 0);
+        expect(Math.abs((await norm(at, "fro")) - Math.sqrt(squares))).toBeLessThan(1e-3 * (1 + Math.sqrt(squares)));
+        at.dispose();
+        layer.dispose();
+      }),
+      { numRuns: runs(25), seed: 13 },
+    );
   });
 });

@@ -1,11 +1,18 @@
 // What never enters the Jacobian never enters the host's primal (docs/theory.md, section 2.7).
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type HostPrimal, hostPrimal } from "../../src/jacobian/hostPrimal.js";
 import { upperBound } from "../../src/jacobian/upperBound.js";
+import { type Modifier, onHost } from "../../src/layers/attention/modifiers.js";
 import { type AttentionSpec, resolveSpec } from "../../src/layers/attention/spec.js";
+import { product } from "../../src/linalg/dense.js";
+import { normAbove } from "../../src/linalg/gram.js";
 import { attentionCases } from "../reference/arbitraries.js";
 import { referenceAttention } from "../reference/attention.js";
+import { dense } from "./dense.js";
+
+/** All that the host covers. */
+const covered: Modifier[] = ["angles", "queryNorm", "keyNorm", "softcap", "bias", "sinks"];
 
 const at = (spec: AttentionSpec, x: ArrayLike<number>) => hostPrimal(resolveSpec(spec), x);
 
@@ -96,4 +103,66 @@ it("values that are all alike bound sigma by zero, whatever their bias", async (
   const spec = { heads: 2, query: { weight: some }, key: { weight: some }, value, output: { weight: some } };
   const { value: bound } = await upperBound(at(spec, some.data), {});
   expect(bound).toBe(0);
+});
+
+const modifiers: Modifier[][] = [
+  [],
+  ["angles"],
+  ["queryNorm"],
+  ["keyNorm"],
+  ["softcap"],
+  ["bias"],
+  ["sinks"],
+  [...covered],
+];
+
+describe.each(modifiers.map((names) => ({ names })))("with $names", ({ names }) => {
+  it("blocks make up the Jacobian of plain loops", () => {
+    let cases = 0;
+    fc.assert(
+      fc.property(attentionCases({ maxTokens: 6, maxWidth: 8, modifiers: names }), ({ spec, x, u, n, dIn, dOut }) => {
+        const resolved = resolveSpec(spec);
+        fc.pre(onHost(resolved));
+        cases++;
+        const primal = hostPrimal(resolved, x.data);
+        const image = product(dense(primal), u.data, n * dOut, n * dIn, 1);
+        compare([...image], [...referenceAttention(spec, x).jvp(u).data], 1e-9);
+      }),
+      { numRuns: 60, seed: 5 },
+    );
+    expect(cases).toBeGreaterThan(10);
+  });
+
+  it("certified bounds are at least sigma", async () => {
+    await fc.assert(
+      fc.asyncProperty(attentionCases({ maxTokens: 5, maxWidth: 7, modifiers: names }), async (drawn) => {
+        const { spec, x, n, dIn, dOut } = drawn;
+        const resolved = resolveSpec(spec);
+        fc.pre(onHost(resolved));
+        const primal = hostPrimal(resolved, x.data);
+        const sigma = normAbove(dense(primal), n * dOut, n * dIn);
+        const { bounds } = await upperBound(primal, {});
+        for (const [name, bound] of Object.entries(bounds)) {
+          if (!/^T/.test(name)) expect(bound, name).toBeGreaterThanOrEqual(sigma * (1 - 1e-10));
+        }
+      }),
+      { numRuns: 40, seed: 6 },
+    );
+  });
+});
+
+it("refuses by name what it does not cover: output gates, and norms across heads", () => {
+  fc.assert(
+    fc.property(attentionCases({ modifiers: ["gate"] }), ({ spec, x }) => {
+      expect(() => at(spec, x.data)).toThrow(
+        /"spec.gate": expected none, since attention's blocks and certified bounds/,
+      );
+    }),
+    { numRuns: 5, seed: 7 },
+  );
+  const weight = { data: new Float64Array(16).fill(0.5), shape: [4, 4] };
+  const gain = { data: new Float64Array(4).fill(1), shape: [4] };
+  const queryNorm = { kind: "rms" as const, gain, epsilon: 1e-6 };
+  const spec = { heads: 2, query: { weight }, key: { weight }, value: { weight }, queryNorm };
+  expect(() => at(spec, new Float64Array(8))).toThrow(/"spec.queryNorm": expected statistics of each head alone/);
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Random } from "../../src/base/random.js";
 import { workspace } from "../../src/device/wasm/workspace.js";
-import { type HostPrimal, hostPrimal, queryCovariance, seenTokens } from "../../src/jacobian/hostPrimal.js";
+import { hostPrimal, seenTokens } from "../../src/jacobian/hostPrimal.js";
 import { schurBound } from "../../src/jacobian/schur.js";
 import { ValueSpace } from "../../src/jacobian/valueSpace.js";
 import { weightNorms } from "../../src/jacobian/weightNorms.js";
@@ -15,54 +15,19 @@ import { normAbove, transposed } from "../../src/linalg/gram.js";
 import { Pencil } from "../../src/linalg/pencil.js";
 import { hostWorkspace, part, turned } from "../../src/linalg/workspace.js";
 import { attentionCases } from "../reference/arbitraries.js";
+import { block, dense } from "./dense.js";
 
+/** What layers may have that the host covers, QK-norm of heads alone. */
+const covered = ["softcap", "bias", "sinks"] as const;
 const kinds = fc.constantFrom<"dot-product" | "l2">("dot-product", "l2");
-const layers = (most: number) => kinds.chain((kind) => attentionCases({ kind, maxTokens: most, maxWidth: 9 }));
+const layers = (most: number) =>
+  kinds.chain((kind) =>
+    attentionCases({ kind, maxTokens: most, maxWidth: 9, modifiers: kind === "l2" ? ["bias"] : covered }),
+  );
 const workspaces = [
   { name: "plain loops", make: async () => hostWorkspace() },
   { name: "the kernels", make: workspace },
 ];
-
-/** N_ij [dIn, heads·dValue] entry by entry: ∂y_i/∂x_j = N_ij W_O. */
-function block(primal: HostPrimal, i: number, j: number): Float64Array {
-  const { heads, n, spec } = primal;
-  const { dIn, dHead, dValue } = spec;
-  const width = heads.length * dValue;
-  const result = new Float64Array(dIn * width);
-  const slope = new Float64Array(dHead);
-  for (const [h, head] of heads.entries()) {
-    primal.keySlope(head, i, j, slope);
-    const gradient = product(head.key, slope, dIn, dHead, 1);
-    const own = product(head.query, queryCovariance(primal, head, i), dIn, dHead, dValue);
-    for (let e = 0; e < dIn; e++) {
-      for (let c = 0; c < dValue; c++) {
-        const xi = head.v[j * dValue + c] - head.o[i * dValue + c];
-        const entry = head.p[i * n + j] * (head.value[e * dValue + c] + gradient[e] * xi);
-        result[e * width + h * dValue + c] = entry + (i === j ? own[e * dValue + c] : 0);
-      }
-    }
-  }
-  return result;
-}
-
-/** The whole Jacobian, [n·dOut, n·dIn]. */
-function dense(primal: HostPrimal): Float64Array {
-  const { n, heads, spec } = primal;
-  const { dIn, dOut, dValue } = spec;
-  const width = heads.length * dValue;
-  const output = new Float64Array(width * dOut);
-  for (const [h, head] of heads.entries()) output.set(head.output, h * dValue * dOut);
-  const jacobian = new Float64Array(n * dOut * n * dIn);
-  for (let i = 0; i < n; i++) {
-    for (const j of seenTokens(primal, i)) {
-      const b = product(block(primal, i, j), output, dIn, width, dOut);
-      for (let e = 0; e < dIn; e++) {
-        for (let c = 0; c < dOut; c++) jacobian[(i * dOut + c) * n * dIn + j * dIn + e] = b[e * dOut + c];
-      }
-    }
-  }
-  return jacobian;
-}
 
 describe.each(workspaces)("in $name", ({ make }) => {
   it("products of parts are those of plain loops, accumulated or not", async () => {

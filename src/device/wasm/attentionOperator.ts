@@ -1,6 +1,7 @@
 // The Jacobian of attention at one input as an operator: the primal once, then products with J and Jᵀ that reuse it.
 import type { RealArray } from "../../base/tensor.js";
 import { type ResolvedMask, resolveMask } from "../../layers/attention/mask.js";
+import { onHost } from "../../layers/attention/modifiers.js";
 import { anglesAt } from "../../layers/attention/rope.js";
 import type { ResolvedSpec } from "../../layers/attention/spec.js";
 import type { BlockProducts, Core, DeviceOperator, EntrySums, Pattern, Structure } from "../operator.js";
@@ -155,6 +156,16 @@ function structureOf(operator: WasmAttentionOperator, weights: SharedWeights, x:
     const { spec, x } = read();
     return { ...norms, host: norms.hostPrimal(spec, x) };
   };
+  const byBlocks: Pick<Structure<WasmVector>, "entrySums" | "blockProducts"> = {
+    async entrySums(): Promise<EntrySums> {
+      const { entrySums, host } = await hostPrimalOf();
+      return entrySums(kernels, heap, host);
+    },
+    async blockProducts(lease): Promise<BlockProducts> {
+      const { WasmBlockProducts, host } = await hostPrimalOf();
+      return new WasmBlockProducts(kernels, (lease as WasmLease).region, weights.layer, host);
+    },
+  };
   return {
     pattern: {
       layer: weights,
@@ -166,13 +177,6 @@ function structureOf(operator: WasmAttentionOperator, weights: SharedWeights, x:
       return reduced && operator.core(reduced, lease as WasmLease);
     },
     attention: { layer: weights, read: async () => read() },
-    async entrySums(): Promise<EntrySums> {
-      const { entrySums, host } = await hostPrimalOf();
-      return entrySums(kernels, heap, host);
-    },
-    async blockProducts(lease): Promise<BlockProducts> {
-      const { WasmBlockProducts, host } = await hostPrimalOf();
-      return new WasmBlockProducts(kernels, (lease as WasmLease).region, weights.layer, host);
-    },
+    ...(onHost(sizes) && sizes.gateWidth === 0 ? byBlocks : {}),
   };
 }
