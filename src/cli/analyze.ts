@@ -22,12 +22,13 @@ import { toJSON } from "../report/json.js";
 import { toSVG } from "../report/svg.js";
 import { formatHeader, formatRow, formatSummary } from "../report/table.js";
 import { type AnalyzeSettings, forModel, readSettings } from "./analyzeSettings.js";
+import { Checkpoint, readCheckpoint } from "./checkpoint.js";
 import type { Engine } from "./engine.js";
 import { checkWritable, writeFiles } from "./files.js";
 import type { CommandLine } from "./flags.js";
 import { judge, limitsOf } from "./gate.js";
 import { readReport, readText, readTokens } from "./input.js";
-import type { IO } from "./io.js";
+import { type IO, ReaderLeft } from "./io.js";
 import { openModel } from "./open.js";
 import { createProgress, type Progress } from "./progress.js";
 import { UsageError } from "./usage.js";
@@ -41,6 +42,7 @@ export async function analyze(line: CommandLine, io: IO, engine: Engine): Promis
   const limits = limitsOf(settings, baseline === undefined ? undefined : await readReport(baseline, "--baseline"));
   const gate = limits.failAbove === undefined && !limits.growth ? undefined : limits;
   if (out !== undefined) await checkWritable(out, reportFiles);
+  if (out !== undefined || gate) io.keepOn?.();
   const resume = settings.resume ? await readUnfinished(out!, io) : undefined;
 
   const progress = createProgress(io.stderr, io.now);
@@ -50,7 +52,6 @@ export async function analyze(line: CommandLine, io: IO, engine: Engine): Promis
     try {
       const options = { ...input, ...forModel(settings.asked, model.config), gate, runtime, resume, signal: io.signal };
       const report = await measure(model, options, settings, progress, io, engine);
-      await deliver(report, settings, io);
       return judge(report, limits, baseline, io);
     } finally {
       model.dispose();
@@ -63,6 +64,8 @@ export async function analyze(line: CommandLine, io: IO, engine: Engine): Promis
 
 /** The report to go on from; none where the folder has none yet, so that the same command line can be run until done. */
 async function readUnfinished(out: string, io: IO): Promise<Report | undefined> {
+  const killed = await readCheckpoint(out);
+  if (killed) return killed;
   const path = join(out, "report.json");
   if (existsSync(path)) return readReport(path, "--resume");
   io.stderr.write(`howsmooth: --resume: no report.json in ${out} yet; starting from the beginning\n`);
@@ -86,12 +89,18 @@ async function measure(
   const rows: Row[] = [];
   let provenance: Provenance | undefined;
   const shown = { heads: options.heads };
+  const warn = (message: string) => {
+    progress.clear();
+    io.stderr.write(`howsmooth: ${message}\n`);
+  };
+  const checkpoint = settings.out === undefined ? undefined : new Checkpoint(settings.out, warn);
   let tokensLeft = 0;
   let tokensDone = 0;
 
   const onProgress = (event: SweepEvent) => {
     if (event.type === "start") {
       ({ provenance } = event);
+      checkpoint?.begin(provenance, options.resume?.rows ?? []);
       tokensLeft = plannedTokens(provenance) - keptTokens(options.resume);
       progress.clear();
       if (!settings.json) io.stdout.write(`${formatHeader(shown)}\n`);
@@ -100,6 +109,7 @@ async function measure(
     }
     const { row, done, total, resumed } = event;
     rows.push(row);
+    checkpoint?.add(row);
     progress.clear();
     if (!settings.json) io.stdout.write(`${formatRow(row, shown)}\n`);
     if (!resumed) tokensDone += row.n;
@@ -108,14 +118,28 @@ async function measure(
 
   const pool = openPool(settings, options.runtime, engine);
   const concurrency = pool ? rowsAhead * pool.size : 1;
+  const swept = async () => {
+    try {
+      return await sweep(model, { ...options, concurrency, onProgress }, pool?.measure ?? engine.measure);
+    } catch (error) {
+      progress.clear();
+      const worthKeeping = provenance && !(error instanceof ReaderLeft);
+      if (worthKeeping) await deliverUnfinished(provenance!, withKept(rows, options.resume), settings, io);
+      delivered = true;
+      throw error;
+    } finally {
+      pool?.close();
+    }
+  };
+  let delivered = false;
   try {
-    return await sweep(model, { ...options, concurrency, onProgress }, pool?.measure ?? engine.measure);
-  } catch (error) {
+    const report = await swept();
     progress.clear();
-    if (provenance) await deliverUnfinished(provenance, withKept(rows, options.resume), settings, io);
-    throw error;
+    await deliver(report, settings, io);
+    delivered = true;
+    return report;
   } finally {
-    pool?.close();
+    await checkpoint?.end(delivered);
   }
 }
 

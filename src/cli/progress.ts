@@ -1,5 +1,6 @@
 // A progress bar with the time left, on one line of a terminal. It steps aside for other output on the same terminal,
 // which is why it is not a package: those restore the cursor over the rows of the table.
+import { visible } from "../base/visible.js";
 import type { Output } from "./io.js";
 
 export interface Progress {
@@ -18,8 +19,9 @@ export function createProgress(stream: Output, now: () => number): Progress {
   if (!stream.isTTY) return { show() {}, say() {}, clear() {} };
   let start: number | undefined;
   let drawn = false;
+  const control = (sequence: string) => (stream.control ? stream.control(sequence) : stream.write(sequence));
   const draw = (line: string) => {
-    stream.write(`\r\x1b[K${line.slice(0, (stream.columns || 80) - 1)}`);
+    control(`\r\x1b[K${visible(line).slice(0, (stream.columns || 80) - 1)}`);
     drawn = true;
   };
   return {
@@ -32,7 +34,7 @@ export function createProgress(stream: Output, now: () => number): Progress {
       draw(`[${bar}] ${String(Math.floor(100 * fraction)).padStart(3)} %  ${label}${left}`);
     },
     clear() {
-      if (drawn) stream.write("\r\x1b[K");
+      if (drawn) control("\r\x1b[K");
       drawn = false;
     },
   };

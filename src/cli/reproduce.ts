@@ -34,6 +34,7 @@ export async function reproduce(line: CommandLine, io: IO, engine: Engine): Prom
   const files = ["json", "md", "svg"].map((ending) => `${settings.name}.${ending}`);
   await checkWritable(folder, files);
 
+  io.keepOn?.();
   const progress = createProgress(io.stderr, io.now);
   const runtime = await engine.createRuntime({ device: "wasm", dtype: "f64" });
   try {

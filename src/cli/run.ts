@@ -8,7 +8,7 @@ import { demo } from "./demo.js";
 import type { Engine } from "./engine.js";
 import { type CommandLine, parseCommandLine } from "./flags.js";
 import { info } from "./info.js";
-import { exitCode, Interruption, type IO } from "./io.js";
+import { exitCode, Interruption, type IO, ReaderLeft } from "./io.js";
 import { reproduce } from "./reproduce.js";
 import { suggestion, UsageError } from "./usage.js";
 
@@ -59,7 +59,10 @@ async function dispatch([name, ...args]: string[], io: IO, engine: Engine): Prom
 }
 
 function sayWhatWentWrong(error: unknown, io: IO): number {
-  io.stderr.write(`howsmooth: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof ReaderLeft) return exitCode.noReader;
+  const message = error instanceof Error ? error.message : String(error);
+  // One line, whatever a file or a server had to say.
+  io.stderr.write(`howsmooth: ${message.replace(/\s*\n\s*/g, " ")}\n`);
   if (io.env["HOWSMOOTH_DEBUG"] === "1" && error instanceof Error) io.stderr.write(`${error.stack}\n`);
   if (error instanceof Interruption) return error.exitCode;
   if (!(error instanceof UsageError)) return exitCode.failed;

@@ -26,7 +26,7 @@ const columns = [
 
 /**
  * A header line and one line a row, ended by CRLF; a failed row has empty fields and its error in the last.
- * `head` is empty for a whole layer.
+ * `head` is empty for a whole layer. Texts that a spreadsheet would take for formulas are marked as text by a quote.
  * @example
  * const [header] = toCSV(report).split("\r\n");
  */
@@ -36,6 +36,7 @@ export function toCSV(report: Report): string {
 }
 
 function field(value: string | number | boolean | null | undefined): string {
-  const text = String(value ?? "");
+  // A spreadsheet would take such a text for a formula.
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

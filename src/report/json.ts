@@ -1,5 +1,7 @@
 // report.json: a report as text. `parseReport` reads it back.
+
 import type { Report } from "../analysis/report.js";
+import { visible } from "../base/visible.js";
 
 /** Of the form of report.json: raised when a reader of the one before would misread it. */
 export const schemaNumber = 2;
@@ -18,7 +20,7 @@ export function toJSON(report: Report): string {
   const one = (entry: unknown) => JSON.stringify(entry, finite);
   const { windows, gate } = report;
   const provenance = JSON.stringify(report.provenance, finite, 2).replaceAll("\n", "\n  ");
-  return [
+  const text = [
     "{",
     `  "schema": ${schemaNumber},`,
     `  "provenance": ${provenance},`,
@@ -30,6 +32,7 @@ export function toJSON(report: Report): string {
     "}",
     "",
   ].join("\n");
+  return visible(text);
 }
 
 function finite(key: string, value: unknown): unknown {

@@ -1,7 +1,7 @@
 // The command as it is installed: dist/cli.js in a process of its own, on real models.
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { version } from "../../src/base/version.js";
@@ -101,11 +101,56 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
     expect(Date.now() - sent).toBeLessThan(10_000);
   });
 
-  it("ends quietly when its reader has seen enough", async () => {
-    const { child, result } = start("analyze random:gpt2 --layers 0 --lengths 4 --samples 50");
+  /** Its reader leaves after the first line. */
+  async function unread(args: string) {
+    const { child, result } = start(args);
     child.stdout?.once("data", () => child.stdout?.destroy());
     const { code, stderr } = await result;
-    expect([code, stderr]).toEqual([0, ""]);
+    return [code, stderr];
+  }
+
+  it("ends quietly when its reader has seen enough and nothing else was asked for", async () => {
+    expect(await unread("analyze random:gpt2 --layers 0 --lengths 4 --samples 50")).toEqual([141, ""]);
+  });
+
+  it("stops printing, and not the run, when its reader leaves: the files are written and the gate decides", async () => {
+    const args = "analyze tiny --layers 0,3 --lengths 2,4,8,16,32,64 --samples 5";
+    const out = join(await temporaryFolder(), "report");
+    expect(await unread(`${args} --out ${out}`)).toEqual([0, ""]);
+    expect(parseReport(await readFile(join(out, "report.json"), "utf8")).complete).toBe(true);
+    const [code, stderr] = await unread(`${args} --fail-above 0.001`);
+    expect([code, stderr]).toEqual([3, expect.stringContaining("--fail-above 0.001: 60 of 60 rows are above")]);
+  });
+
+  it.skipIf(!existsSync("/dev/full"))(
+    "says that stdout's disk is full, and writes its files all the same",
+    async () => {
+      const out = join(await temporaryFolder(), "report");
+      const full = openSync("/dev/full", "w");
+      try {
+        const args = `analyze tiny --layers 0 --lengths 2,4 --samples 2 --out ${out}`.split(" ");
+        const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", full, "pipe"] });
+        let stderr = "";
+        child.stderr.on("data", (data) => (stderr += data));
+        const code = await new Promise((resolve) => child.on("close", resolve));
+        expect([code, stderr]).toEqual([
+          1,
+          "howsmooth: stdout: no space left on the disk; what was to be printed is lost\n",
+        ]);
+        expect(parseReport(await readFile(join(out, "report.json"), "utf8")).complete).toBe(true);
+      } finally {
+        closeSync(full);
+      }
+    },
+  );
+
+  it("shows what a hostile file says, and lets it steer nothing", async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, "config.json"), "\x1b]0;PWNED\x07\x9b31m\nhowsmooth: all fine");
+    const { code, stderr } = await howsmooth(`analyze ${folder}`);
+    expect(code).toBe(1);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(stderr).toMatch(/^howsmooth: [^\x00-\x1f\x7f-\x9f]*\n$/);
   });
 
   it("measures in workers what it measures in one thread, byte for byte, heads included", async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { toCSV } from "../../src/report/csv.js";
-import { sample } from "./sample.js";
+import { failed, sample } from "./sample.js";
 
 it("toCSV writes a header and one record a row, ended by CRLF, with quotes where RFC 4180 asks for them", () => {
   const csv = toCSV(sample);
@@ -13,4 +13,12 @@ it("toCSV writes a header and one record a row, ended by CRLF, with quotes where
     csv.endsWith('6,,8,0,0,,,,,failed,,,,9,attention,,,,,"out of memory: ""scores"", needs 10 bytes\nand more"\r\n'),
   ).toBe(true);
   expect(csv.match(/\r\n/g)).toHaveLength(1 + sample.rows.length);
+});
+
+it("toCSV marks texts that a spreadsheet would take for formulas, and no numbers", () => {
+  for (const error of ["=cmd|' /c calc'!A1", "+1", "-1", "@x", "\tx"]) {
+    const csv = toCSV({ ...sample, rows: [{ ...failed, error }] });
+    expect(csv).toMatch(/,"?'[=+\-@\t][^\n]*"?\r\n$/);
+  }
+  expect(toCSV({ ...sample, rows: [{ ...failed, error: "a=b" }] })).toMatch(/,a=b\r\n$/);
 });

@@ -89,7 +89,36 @@ argue. Somebody always discovers a tall thin spike in the middle of the orchards
 road, where no spike ought to be. It has been explained as a fault of the pen, as a hazelnut, and as a joke by the
 surveyor. I went out with a lantern to see for myself. It is a stone, no bigger than a thumb, and it has been there since
 the year of the flood. I left it where it was. A road should keep something to be measured by.
+
+There is a second machine in the village now, and it does not belong to Tobias. The miller's daughter built it out of a
+sewing table and two sheets of glass. It draws two lines at once: the road as it is, and the road as it would have been had
+somebody moved a single stone by the breadth of a thumb. For most of the way the lines lie so close together that you would
+take them for one line drawn with a tired pen. At the ford they part. By the time the barrow has reached the chapel they
+are in different corners of the paper, and you could believe that they were drawn in different countries. She keeps the
+sheets in a flour bag and shows them to anyone who asks. What she likes best is that the stone can be any stone. You choose
+it, she moves it, and only then do you find out whether your village is a patient one.
+
+I asked her once how many stones she had tried. She counted on her fingers, gave up, and said that she had stopped trying
+stones a long time ago. "You can try stones until you are old," she said, "and the one that matters will be the next one. I
+turn the machine around instead. I start with the line at the chapel, bend it a little, and let the machine tell me which
+stones could have bent it so. Then I move all of those together, a little each, and run it forward again. After five or six
+turns it does not change its mind any more." She had never read a book on the matter. When I told her that there was a
+name for what she did, she asked whether the name made it any faster.
+
+Her brother keeps the other kind of record. He is a careful boy, and he writes down not only what the machine has drawn but
+what it could not have drawn. If the ford cannot part two lines by more than a hand, he says, and the bend cannot part them
+by more than another hand, then nobody will find two arms of difference behind them, whatever stone he picks. It is a poor
+sort of knowledge, because the truth is usually much smaller. But it has one great merit, which is that it does not depend
+on having been lucky. He adds up his hands on the back of the calendar. She laughs at his sums, and then she looks at
+them, because once they were smaller than what she had measured, and the glass turned out to be cracked.
+
+So there are three ways of speaking about a road, and a village needs all of them. You can say what happened. You can say the
+worst that you have found, and show the stone. You can say what is not possible at all, and show the sum. People who know
+only the first will be surprised, people who know only the second will be anxious, and people who know only the third will
+never leave the house. On market days I have seen the three of them argue at the well, the surveyor, the girl with the glass
+and the boy with the calendar, each with a finger on a different line. I would not know how to choose between them. I have
+noticed, though, that the carters listen for the moment at which all three agree, and only then put the eggs on the cart.
 `;
 
-/** The essay, one line a paragraph, paragraphs set apart by an empty line; about 1,600 words, ASCII. */
+/** The essay, one line a paragraph, paragraphs set apart by an empty line; about 2,250 words, ASCII. */
 export const defaultText: string = essay.trim().replace(/([^\n])\n(?=[^\n])/g, "$1 ");
