@@ -131,7 +131,7 @@ describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build mak
         const args = `analyze tiny --layers 0 --lengths 2,4 --samples 2 --out ${out}`.split(" ");
         const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", full, "pipe"] });
         let stderr = "";
-        child.stderr.on("data", (data) => (stderr += data));
+        child.stderr?.on("data", (data) => (stderr += data));
         const code = await new Promise((resolve) => child.on("close", resolve));
         expect([code, stderr]).toEqual([
           1,
