@@ -12,7 +12,6 @@ const refused: readonly [RegExp, RegExp][] = [
   [/-clip$/, /clip_qkv": .* is not implemented/],
   [/^ministral3$/, /expected 1 to 4 tokens/],
   [/^(bart|mbart|marian|pegasus|m2m|t5|mt5|umt5|whisper|wav2vec2|hubert|deberta)/, /"model_type" is/],
-  [/^(beit|clip|siglip|deit|dino|ijepa|vit-mae)/, /"model_type" is/],
   [/(moe|gpt-oss|deepseek|mixtral|llama4)/, /"model_type" is/],
 ];
 

@@ -88,7 +88,15 @@ describe("a vision transformer", () => {
 
 describe("patches", () => {
   it("of images and patches that are no squares, from a border that no patch fills", async () => {
-    const spec = { width: 2, image: { channels: 2, height: 7, width: 9 }, patch: { height: 3, width: 2 } };
+    const spec = {
+      width: 2,
+      image: { channels: 2, height: 7, width: 9 },
+      patch: { height: 3, width: 2 },
+      kernel: "kernel",
+      bias: "bias",
+      front: [{ name: "cls_token", shape: [1, 1, 2] }],
+      positions: { name: "position_embeddings", shape: [1, 9, 2] },
+    };
     expect(tokensOfImage(spec)).toBe(1 + 2 * 4);
     const tensors = new Map<string, Tensor>();
     const random = new Random(1);
@@ -102,7 +110,7 @@ describe("patches", () => {
       tensor: async (name: string) => tensors.get(name)!,
       rows: () => Promise.reject(new Error("unused")),
     };
-    const embedding = patchEmbedding(weights, "", spec);
+    const embedding = patchEmbedding(weights, spec);
     const image = tensor(random.fillGaussian(new Float64Array(2 * 7 * 9)), [2, 7, 9]);
     const hidden = await embedding.embed([{ pixels: image }]);
 
@@ -113,11 +121,11 @@ describe("patches", () => {
       for (let column = 0; column < 4; column++) {
         const token = 1 + 4 * row + column;
         for (let c = 0; c < 2; c++) {
-          let sum = at("patch_embeddings.projection.bias")[c] + places[2 * token + c];
+          let sum = at("bias")[c] + places[2 * token + c];
           for (let channel = 0; channel < 2; channel++)
             for (let y = 0; y < 3; y++)
               for (let x = 0; x < 2; x++) {
-                const weight = at("patch_embeddings.projection.weight")[((c * 2 + channel) * 3 + y) * 2 + x];
+                const weight = at("kernel")[((c * 2 + channel) * 3 + y) * 2 + x];
                 sum += weight * image.data[(channel * 7 + 3 * row + y) * 9 + 2 * column + x];
               }
           expect(hidden[2 * token + c]).toBeCloseTo(sum, 12);

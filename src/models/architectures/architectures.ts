@@ -4,15 +4,16 @@ import { excerpt } from "../checkpoint/excerpt.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { Architecture } from "./architecture.js";
 import { build } from "./build.js";
-import type { ConfigFile } from "./config.js";
+import { ConfigFile } from "./config.js";
 import { bloom, falcon, mpt } from "./families/alibi.js";
 import { bert, distilbert, roberta } from "./families/bert.js";
+import * as clip from "./families/clip.js";
 import { albert, electra, esm, gte, jina, modernbert, mpnet, nomicBert } from "./families/encoders.js";
 import { exaone4, gemma, gemma2, gemma3, glm, glm4, olmo, olmo2, olmo3 } from "./families/gemma.js";
 import * as gpt from "./families/gpt.js";
 import * as llama from "./families/llama.js";
 import * as phi from "./families/phi.js";
-import { vit } from "./families/vit.js";
+import * as vit from "./families/vit.js";
 import type { Family } from "./family.js";
 
 export type ArchitectureReader = (config: ConfigFile, weights: WeightSource) => Architecture;
@@ -80,7 +81,24 @@ export const families: Readonly<Record<string, Family>> = {
   new: gte,
   eurobert: llama.eurobert,
   esm,
-  vit,
+  vit: vit.vit,
+  deit: vit.deit,
+  ijepa: vit.ijepa,
+  vit_mae: vit.vitMae,
+  beit: vit.beit,
+  dinov2: vit.dinov2,
+  dinov2_with_registers: vit.dinov2Registers,
+  dinov3_vit: vit.dinov3,
+  clip_text_model: clip.clipText,
+  clip_vision_model: clip.clipVision,
+  siglip_text_model: clip.siglipText,
+  siglip_vision_model: clip.siglipVision,
+};
+
+/** Models of two stacks, each with a section of its own. */
+const pairs: Readonly<Record<string, readonly [text: Family, vision: Family]>> = {
+  clip: [clip.clipText, clip.clipVision],
+  siglip: [clip.siglipText, clip.siglipVision],
 };
 
 /** Models of several parts, whose text stands under text_config with a model_type of its own. */
@@ -97,14 +115,34 @@ export function architectureOf(config: ConfigFile): ArchitectureReader {
     const read = architectureOf(text);
     return (_, weights) => read(text, weights);
   }
+  if (typeof type === "string" && Object.hasOwn(pairs, type)) return pairOf(type);
   if (typeof type === "string" && Object.hasOwn(families, type)) {
     return (file, weights) => build(type, families[type], file, weights);
   }
   const found = typeof type === "string" ? excerpt(type) : `not given (architectures: ${excerpt(classes ?? null)})`;
-  const others = Object.keys(families).length + nested.length - wellKnown.length;
+  const others = Object.keys({ ...families, ...pairs }).length + nested.length - wellKnown.length;
   throw new ModelError(
     `${config.file}: "${config.path}model_type" is ${found}; supported are ${wellKnown.join(", ")} and ` +
       `${others} others (README.md, "Models")`,
     "config.json",
   );
+}
+
+/** Both stacks; the text's sizes stand for the model's. */
+function pairOf(type: string): ArchitectureReader {
+  return (config, weights) => {
+    const [text, vision] = pairs[type].map((family, at) => {
+      const key = at === 0 ? "text_config" : "vision_config";
+      // The older form, which goes before where it isn't null.
+      const older = Object.entries(config.section(`${key}_dict`)?.values ?? {}).filter(([, value]) => value !== null);
+      const section = config.section(key) ?? new ConfigFile({}, config.file, `${key}.`);
+      return build(
+        type,
+        family,
+        new ConfigFile({ ...section.values, ...Object.fromEntries(older) }, config.file, section.path),
+        weights,
+      );
+    });
+    return { config: text.config, stacks: [...text.stacks, ...vision.stacks] };
+  };
 }

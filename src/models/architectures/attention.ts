@@ -1,13 +1,14 @@
 // The attention of a layer: its maps, positions, mask, and what changes its scores.
 import { sizeOf, type Tensor, tensor } from "../../base/tensor.js";
 import type { ScoreBias } from "../../layers/attention/bias.js";
-import type { Linear } from "../../layers/linear.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { AttentionBranch, Read } from "./architecture.js";
+import { branchScaleOf } from "./branchScale.js";
 import type { ConfigFile } from "./config.js";
 import { type Family, of } from "./family.js";
+import { gridAngles, gridBias, patchesOf } from "./image.js";
 import { maskOf } from "./layerTypes.js";
-import { linear, scaledLinear } from "./modules.js";
+import { linear } from "./modules.js";
 import { projections, type Rotation } from "./projections.js";
 import { queryKeyNorms } from "./queryKeyNorms.js";
 import { type Rotary, rotary } from "./rope.js";
@@ -53,7 +54,11 @@ export function attentionOf(
   const norms = queryKeyNorms(config, weights, family, sizes, path, positions?.rotation);
   const bias = biasOf(config, weights, family, sizes, layer, prefix, scale);
   const sinks = family.sinks === undefined ? undefined : vector(weights, path + family.sinks, heads);
-  const residual = family.residual?.(config) ?? 1;
+  const branchScale = branchScaleOf(config, weights, family, width, path, 0);
+  const angles =
+    family.image && family.gridTheta
+      ? gridAngles(patchesOf(config, family.image, width, prefix), headSize, family.gridTheta(config))
+      : undefined;
   return {
     regime: (tokens) => positions?.rotary.regime(tokens) ?? 0,
     async spec(tokens) {
@@ -64,10 +69,11 @@ export function attentionOf(
         query,
         key,
         value,
-        output: times(await output(), residual),
+        output: await branchScale(await output()),
         scale,
         mask,
         ...(positions ? { rope: { frequencies: positions.rotary.frequencies(tokens) } } : {}),
+        ...(angles ? { rope: { angles } } : {}),
         ...(softcap === undefined ? {} : { softcap }),
         ...(norms ? await norms() : {}),
         ...(bias ? { bias: await bias() } : {}),
@@ -75,10 +81,6 @@ export function attentionOf(
       };
     },
   };
-}
-
-function times(map: Linear, factor: number): Linear {
-  return factor === 1 ? map : scaledLinear(map, factor);
 }
 
 function vector(weights: WeightSource, name: string, length: number): Read<Tensor> {
@@ -108,13 +110,15 @@ function biasOf(
   config: ConfigFile,
   weights: WeightSource,
   family: Family,
-  { heads }: Sizes,
+  { heads, width }: Sizes,
   layer: number,
   prefix: string,
   scale: number,
 ): Read<ScoreBias> | undefined {
   const slopes = family.slopes?.(config, heads, scale);
   if (slopes) return async () => ({ alibi: slopes });
+  const patches = family.image && family.patchDistances?.(config)?.replace("{}", String(layer));
+  if (patches) return gridBias(weights, prefix + patches, patchesOf(config, family.image!, width, prefix), heads);
   if (!family.distances) return undefined;
   const { name, buckets, distance } = family.distances;
   const table = prefix + name.replace("{}", String(layer));

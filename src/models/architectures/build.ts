@@ -19,7 +19,8 @@ import { refuseUnread } from "./unread.js";
  * @param name the model_type
  * @throws ModelError for a key that changes results and isn't implemented, a missing or misshapen tensor
  */
-export function build(name: string, family: Family, config: ConfigFile, weights: WeightSource): Architecture {
+export function build(name: string, family: Family, file: ConfigFile, weights: WeightSource): Architecture {
+  const config = family.defaults ? file.withDefaults(family.defaults) : file;
   const sizes = sizesOf(config, family);
   const prefix = prefixOf(config, weights, family);
   refuseQuantization(config);
@@ -27,7 +28,7 @@ export function build(name: string, family: Family, config: ConfigFile, weights:
   if (!family.windowed) refuseWindows(config);
   const layers = family.blocks?.(config, sizes.layers) ?? sizes.layers;
   const { embedding, ...input } = family.image
-    ? imageOf(config, weights, family.image, sizes.width, prefix)
+    ? imageOf(config, weights, family, sizes, prefix)
     : embeddingOf(config, weights, family, sizes, prefix);
   const made = blocks(layers, (layer) => blockOf(config, weights, family, sizes, prefix, layer));
   const final = finalOf(config, weights, family, sizes, prefix);
@@ -89,7 +90,8 @@ function headOf(
   prefix: string,
   outputs: number,
 ): Stack["head"] {
-  if (family.stack === "encoder" || (family.embedWidth?.(config, width) ?? width) !== width) return undefined;
+  if ((family.stack ?? "decoder") !== "decoder" || (family.embedWidth?.(config, width) ?? width) !== width)
+    return undefined;
   const own = ["lm_head", "embed_out", "output"].find((name) => weights.has(`${name}.weight`));
   const tied = config.flag("tie_word_embeddings", family.tied ?? false);
   const name = own ?? (tied ? prefix + family.embed : undefined);

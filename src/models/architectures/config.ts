@@ -33,6 +33,11 @@ export class ConfigFile {
     return this.#asked.has(key);
   }
 
+  /** The same, with other values for keys that are absent. */
+  withDefaults(defaults: Values): ConfigFile {
+    return new ConfigFile({ ...defaults, ...this.values }, this.file, this.path);
+  }
+
   /** The first of several names of one thing that has a value; the first of all where none has. */
   name(keys: readonly string[]): string {
     return keys.find((key) => (this.value(key) ?? undefined) !== undefined) ?? keys[0];

@@ -73,15 +73,28 @@ export interface DistanceTable {
 
 /** How images become tokens. */
 export interface ImageRule {
-  /** Prefix of the names, with its dot. */
-  readonly embeddings: string;
-  readonly classToken: boolean;
+  /** The map of a patch, and whether it has a bias (default: it has). */
+  readonly kernel: string;
+  readonly kernelBias?: boolean;
+  /** Learned tokens in front of the patches. */
+  readonly front: readonly string[];
+  /** Behind the first of them, without positions; their number is num_register_tokens. */
+  readonly registers?: { readonly name: string; readonly absent: number };
+  readonly positions?: Of<string | undefined>;
+  /** Tokens and positions are stored without an extent of 1 in front. */
+  readonly flat?: boolean;
+  /** Default of patch_size; 16 if left out. */
+  readonly patch?: number;
+  /** Images of other sizes are read, with resampled positions. */
+  readonly resizes?: boolean;
 }
 
 /** One family of checkpoints. */
 export interface Family {
   /** Default "decoder". */
-  readonly stack?: "decoder" | "encoder";
+  readonly stack?: "decoder" | "encoder" | "text" | "vision";
+  /** What the library takes for keys that are absent, sizes above all; for families whose files leave them out. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
   /** The prefixes of all names where a head stands on the model, and other prefixes that occur. */
   readonly prefix: readonly string[];
   /** Of models that read images: what stands in the place of the table of word embeddings. */
@@ -126,7 +139,10 @@ export interface Family {
   /** Default of head_dim; the width by the heads if left out. */
   readonly headSize?: number;
   /** The width of the feed-forward part; what the tensors have where all keys are absent and there is no default. */
-  readonly inner?: { readonly keys: readonly string[]; readonly absent?: (width: number) => number };
+  readonly inner?: {
+    readonly keys: readonly string[];
+    readonly absent?: (width: number, config: ConfigFile) => number;
+  };
 
   readonly norm: "rms" | "layer";
   /** Added to the stored gains of the norms. */
@@ -145,6 +161,8 @@ export interface Family {
   readonly norms: OfLayer<readonly [string | undefined, string | undefined]>;
   /** Norms on the branches. */
   readonly branchNorms?: readonly [string, string];
+  /** Factors by channel on the branches, where the file has them (LayerScale). */
+  readonly branchScales?: readonly [string, string];
   /** Factor on both branches. */
   readonly residual?: (config: ConfigFile) => number;
 
@@ -165,6 +183,10 @@ export interface Family {
   readonly scale?: (config: ConfigFile, layer: number, headSize: number) => number;
   /** Slopes of distances on the scores, by head (ALiBi). */
   readonly slopes?: (config: ConfigFile, heads: number, scale: number) => readonly number[] | undefined;
+  /** A table of what distances of patches add to the scores, with {} for the layer where each has its own (BEiT). */
+  readonly patchDistances?: (config: ConfigFile) => string | undefined;
+  /** Base of the rotary positions of patches in two dimensions (DINOv3). */
+  readonly gridTheta?: (config: ConfigFile) => number;
   /** A table of what distances add to the scores. */
   readonly distances?: DistanceTable;
   readonly softcap?: (config: ConfigFile) => number | undefined;
@@ -185,10 +207,10 @@ export interface Family {
   readonly windowKind?: Of<"before" | "chunks" | "half">;
 
   /** Names of gate, up and down; gate and up the same: one tensor of two halves. */
-  readonly feedForward: readonly [string | undefined, string, string];
+  readonly feedForward: Of<readonly [string | undefined, string, string]>;
   /** Of one tensor for gate and up, up is the first half. */
   readonly upFirst?: boolean;
-  readonly activation: { readonly key?: string; readonly absent: string };
+  readonly activation: Of<{ readonly key?: string; readonly absent: string }>;
   /** The activation has tensors of its own, under this name (xIELU). */
   readonly xielu?: string;
   /** Names of activations that mean another one here. */

@@ -5,9 +5,10 @@ import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { WeightSource } from "../forward/weights.js";
 import { activations } from "./activations.js";
 import type { Read } from "./architecture.js";
+import { branchScaleOf } from "./branchScale.js";
 import type { ConfigFile } from "./config.js";
-import type { Family } from "./family.js";
-import { linear, rowsBetween, scaledLinear } from "./modules.js";
+import { type Family, of } from "./family.js";
+import { linear, rowsBetween } from "./modules.js";
 
 /** The feed-forward part of the layer whose tensors' names begin with `prefix`. */
 export function feedForwardOf(
@@ -17,7 +18,7 @@ export function feedForwardOf(
   width: number,
   prefix: string,
 ): Read<FeedForwardSpec> {
-  const [gateName, upName, downName] = family.feedForward.map((name) => name && prefix + name) as [
+  const [gateName, upName, downName] = of(family.feedForward, config).map((name) => name && prefix + name) as [
     string | undefined,
     string,
     string,
@@ -37,10 +38,9 @@ export function feedForwardOf(
   const up = fused ? undefined : linear(weights, { ...outward, name: upName });
   const down = linear(weights, { name: downName, dIn: inner, dOut: width, bias, transposed });
   const activation = activationOf(config, weights, family, prefix);
-  const residual = family.residual?.(config) ?? 1;
+  const branchScale = branchScaleOf(config, weights, family, width, prefix, 1);
   return async () => {
-    const out = await down();
-    const spec = { down: residual === 1 ? out : scaledLinear(out, residual), activation: await activation() };
+    const spec = { down: await branchScale(await down()), activation: await activation() };
     if (!both) return { ...spec, up: await up!(), ...(gate ? { gate: await gate() } : {}) };
     const [first, second] = await both();
     return family.upFirst ? { ...spec, gate: second, up: first } : { ...spec, gate: first, up: second };
@@ -57,17 +57,17 @@ function innerOf(
   fused: boolean,
 ): number {
   const { keys = ["intermediate_size"], absent } = family.inner ?? {};
-  if (keys.length === 0 && absent) return absent(width);
+  if (keys.length === 0 && absent) return absent(width, config);
   const key = config.name(keys);
   const given = (config.value(key) ?? undefined) !== undefined;
   const shape = weights.shape(`${up}.weight`);
-  if (given || absent || !shape || shape.length !== 2) return config.count(key, absent?.(width));
+  if (given || absent || !shape || shape.length !== 2) return config.count(key, absent?.(width, config));
   const outputs = family.transposed ? shape[1] : shape[0];
   return fused ? Math.floor(outputs / 2) : outputs;
 }
 
 function activationOf(config: ConfigFile, weights: WeightSource, family: Family, prefix: string): Read<Activation> {
-  const { key, absent } = family.activation;
+  const { key, absent } = of(family.activation, config);
   if (family.xielu && (!key || config.oneOf(key, { ...activations, xielu: "xielu" }, absent) === "xielu")) {
     return xielu(weights, prefix + family.xielu);
   }

@@ -23,7 +23,7 @@ export function maskOf(config: ConfigFile, family: Family, layer: number): Mask 
   const size = windowOf(config, family, layer);
   const kind = of(family.windowKind ?? "before", config);
   if (size !== undefined && kind === "chunks") return { all: ["causal", { chunk: { size } }] };
-  const notCausal = bothSides || (family.stack !== "encoder" && !config.flag("is_causal", true));
+  const notCausal = bothSides || ((family.stack ?? "decoder") === "decoder" && !config.flag("is_causal", true));
   if (size === undefined) return notCausal ? "none" : "causal";
   if (kind === "half") {
     const left = Math.floor(size / 2);

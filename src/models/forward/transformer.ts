@@ -85,6 +85,7 @@ export class Transformer extends Held implements Model {
     checkKeys("options", options, ["layers", "hidden", "stack", "signal"]);
     const stack = this.#stack("options", options);
     const window = typeof input === "string" ? this.encode(input) : input;
+    this.#checkStack(stack, window);
     const label = stack.embedding.reads === "tokens" ? "tokens" : "input";
     stack.embedding.check(typeof input === "string" ? "tokens of the text" : label, window);
     const trace: Trace = Object.assign(new Map<number, Tensor>(), {
@@ -195,6 +196,12 @@ export class Transformer extends Held implements Model {
       return stacks.find((stack) => stack.name === name)!;
     }
     return stacks.find((stack) => stack.name === "decoder" || stack.name === "text") ?? stacks[0];
+  }
+
+  /** Of two stacks, one may be given what the other reads. */
+  #checkStack({ name, embedding }: Stack, input: ModelInput): void {
+    if (this.stacks.length < 2 || embedding.reads === "tokens" || !Array.isArray(input)) return;
+    throw new RangeError(`"input": expected an image for the stack "${name}", got token ids, which it doesn't read`);
   }
 
   #checkLayers(layers: readonly number[], { blocks }: Stack): Set<number> {

@@ -40,6 +40,8 @@ export const gemma2: Family = {
 /** Norms of queries and keys instead of the cap; layers with a window have a base of their own. */
 export const gemma3: Family = {
   ...gemma2,
+  // Files of models that read images too leave out what they have in common with the library's.
+  defaults: { hidden_size: 2304, num_attention_heads: 8, num_hidden_layers: 26, vocab_size: 262_208 },
   softcap: undefined,
   ignores: ["attn_logit_softcapping"],
   context: context(131072),
