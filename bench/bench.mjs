@@ -75,6 +75,6 @@ for (const { heads, milliseconds, steps } of sigma) {
 }
 
 if (process.argv.includes("--accuracy")) {
-  const { accuracy } = await import("./accuracy.mjs");
+  const { accuracy } = await import("./accuracy.ts");
   await accuracy(runtime, spectralNorm);
 } else console.log("\n(`npm run bench -- --accuracy` adds the true error of sigma over the settings of MATH 13.3)");

@@ -2,6 +2,7 @@
 // GPT-2 layer (d = 768, 12 heads, causal). The kernels are compiled with their functions' names and sampled by V8.
 import { Session } from "node:inspector/promises";
 import { createRuntime } from "howsmooth";
+import { readAbi } from "../scripts/abi.mjs";
 import { compile } from "./compile.mjs";
 import { gaussianLayer, powerIteration, processorTime } from "./layer.mjs";
 
@@ -27,7 +28,8 @@ const partOf = new Map(Object.entries(parts).flatMap(([part, names]) => names.ma
 const probe = await createRuntime({ device: "wasm" });
 const relaxed = probe.info.simd === "relaxed";
 probe.dispose();
-const kernels = await compile("assembly/index.ts", { relaxed, flags: ["--debug"] });
+const { hash } = await readAbi();
+const kernels = await compile("assembly/index.ts", { relaxed, flags: ["--debug", "--use", `ABI=${hash}`] });
 const runtime = await createRuntime({ device: "wasm", kernels });
 const session = new Session();
 session.connect();

@@ -1,7 +1,7 @@
 // jax-js on its wasm device. It counts references: what a function takes it owns, `.ref` keeps a share.
 import { readFile } from "node:fs/promises";
 import { defaultDevice, init, jit, jvp, linearize, nn, numpy as np, vjp } from "@jax-js/jax";
-import { paperMethod } from "./paperMethod.mjs";
+import { paperMethod } from "./paperMethod.ts";
 import { names } from "./problem.mjs";
 import { serve } from "./serve.mjs";
 

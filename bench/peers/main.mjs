@@ -6,10 +6,10 @@ import { parseArgs } from "node:util";
 import { firstRow } from "../firstRow.mjs";
 import { loadingTimes } from "../loading.mjs";
 import { startField } from "./field.mjs";
-import { agreement, callTimes, sigmaTimes } from "./measure.mjs";
+import { agreement, callTimes, sigmaTimes } from "./measure.ts";
 import { writeProblem } from "./problem.mjs";
-import { checkReadme, writeReadme } from "./readme.mjs";
-import { tables } from "./table.mjs";
+import { checkReadme, writeReadme } from "./readme.ts";
+import { tables } from "./table.ts";
 
 const usage = `npm run bench:peers -- [--quick] [--budget SECONDS] [--table] [--write-readme]
   --quick         n = 64 and 256 with few repeats, to see that everything runs

@@ -2,11 +2,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import { describe, expect, it } from "vitest";
-import { agreement } from "../../bench/peers/measure.mjs";
-import { paperMethod } from "../../bench/peers/paperMethod.mjs";
-import { insertTables } from "../../bench/peers/readme.mjs";
-import { geometricMean, relativeError, summary } from "../../bench/peers/statistics.mjs";
-import { tables } from "../../bench/peers/table.mjs";
+import { agreement } from "../../bench/peers/measure.js";
+import { paperMethod } from "../../bench/peers/paperMethod.js";
+import { insertTables } from "../../bench/peers/readme.js";
+import { geometricMean, relativeError, summary } from "../../bench/peers/statistics.js";
+import { tables } from "../../bench/peers/table.js";
 
 describe("statistics", () => {
   it("summary gives the median of odd and even counts, with the extremes", () => {

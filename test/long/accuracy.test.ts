@@ -1,6 +1,6 @@
 // The solver's promise over the settings of MATH 13.3: the true error within rtol in 95 % of runs or more.
 import { describe, expect, it } from "vitest";
-import { accuracyRuns } from "../../bench/accuracy.mjs";
+import { accuracyRuns } from "../../bench/accuracy.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 

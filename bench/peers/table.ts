@@ -1,8 +1,63 @@
 // results.json as Markdown.
 import { applicationFlops } from "../layer.mjs";
-import { geometricMean } from "./statistics.mjs";
+import { geometricMean, type Summary } from "./statistics.ts";
 
-const methods = {
+interface Timed extends Summary {
+  who: string;
+  method: string;
+}
+
+interface SigmaRun extends Summary {
+  who: string;
+  error: number;
+  steps: number;
+  end: string;
+}
+
+interface Problem {
+  n: number;
+  weights: number;
+  mask: string;
+  agreement: { error: number }[];
+  /** Of the problems that they are asked of. */
+  forward?: Timed[];
+  application?: Timed[];
+  sigma?: SigmaRun[];
+}
+
+/** What results.json holds. */
+export interface Results {
+  date: string;
+  quick: boolean;
+  machine: { cpu: string; cores: number; os: string };
+  load: { before: number; after: number };
+  contestants: { who: string; version: string; on: string }[];
+  absent: string[];
+  minutes: number;
+  problems: Problem[];
+  gemm: {
+    shapes: {
+      kind: string;
+      m: number;
+      n: number;
+      k: number;
+      total: number;
+      product: number;
+      ceiling: number;
+      aim: number;
+    }[];
+  };
+  loading: { randomSeconds: number; openSeconds: number; openedBytes: number; fileBytes: number };
+  firstRow: { seconds: number };
+}
+
+type Called = Problem & { forward: Timed[]; application: Timed[] };
+type Solved = Problem & { sigma: SigmaRun[] };
+
+const called = ({ problems }: Results) => problems.filter((problem): problem is Called => !!problem.application);
+const solved = ({ problems }: Results) => problems.filter((problem): problem is Solved => !!problem.sigma);
+
+const methods: Readonly<Record<string, string>> = {
   "PyTorch automatic": ", the paper's way (jvp + vjp)",
   "PyTorch formulas": ", linearised by hand",
   "jax-js automatic": ", jvp + vjp",
@@ -11,7 +66,7 @@ const methods = {
   "tfjs-wasm automatic": ", vjp of vjp + vjp",
 };
 
-export function tables(results) {
+export function tables(results: Results): string {
   return [
     head(results),
     callTable(results, "forward", "Forward, milliseconds (weights 0.02, causal)"),
@@ -22,16 +77,17 @@ export function tables(results) {
   ].join("\n\n");
 }
 
-const number = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2));
-const row = (cells) => `| ${cells.join(" | ")} |`;
-const table = (header, rows) =>
+const number = (value: number) =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(2);
+const row = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
+const table = (header: string[], rows: (string | number)[][]) =>
   [row(header), row(header.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(row)].join("\n");
-const spread = ({ median, low, high, runs }) =>
+const spread = ({ median, low, high, runs }: Summary) =>
   runs === 1 ? `${number(median)}` : `${number(median)} [${number(low)}–${number(high)}]`;
-const labelOf = ({ who, method }) => `${who}${methods[`${who} ${method}`] ?? ""}`;
-const settingOf = ({ n, weights, mask }) => `${n}, ${weights}, ${mask === "causal" ? "causal" : "full"}`;
+const labelOf = ({ who, method }: Timed) => `${who}${methods[`${who} ${method}`] ?? ""}`;
+const settingOf = ({ n, weights, mask }: Problem) => `${n}, ${weights}, ${mask === "causal" ? "causal" : "full"}`;
 
-function head({ date, quick, machine, load, contestants, absent, minutes, problems }) {
+function head({ date, quick, machine, load, contestants, absent, minutes, problems }: Results) {
   const worst = Math.max(...problems.flatMap(({ agreement }) => agreement.map(({ error }) => error)));
   const versions = contestants.map(({ who, version, on }) => `${who} ${version} (${on})`).join("; ");
   return [
@@ -41,8 +97,8 @@ function head({ date, quick, machine, load, contestants, absent, minutes, proble
   ].join("\n\n");
 }
 
-function callTable({ problems }, what, title) {
-  const timed = problems.filter((problem) => problem[what]);
+function callTable(results: Results, what: "forward" | "application", title: string) {
+  const timed = called(results);
   const rows = timed[0][what].map((entry, index) => [
     labelOf(entry),
     ...timed.map((problem) => spread(problem[what][index])),
@@ -50,10 +106,10 @@ function callTable({ problems }, what, title) {
   return `**${title}**\n\n${table(["", ...timed.map(({ n }) => `n = ${n}`)], rows)}`;
 }
 
-function sigmaTable({ problems }) {
-  const timed = problems.filter(({ sigma }) => sigma);
+function sigmaTable(results: Results) {
+  const timed = solved(results);
   const peers = timed[0].sigma.map(({ who }) => who);
-  const cell = ({ end, error, steps, ...times }) => {
+  const cell = ({ end, error, steps, ...times }: SigmaRun) => {
     const cut = end === "cut";
     return `${cut ? "> " : ""}${spread(times)} s; ${steps} steps${ends[end] ?? `, ${end}`}; error ${error.toExponential(0)}`;
   };
@@ -63,17 +119,17 @@ function sigmaTable({ problems }) {
   return `**Seconds to sigma**\n\n${note}\n\n${table(["n, weights, mask", ...peers], rows)}`;
 }
 
-const secondsOf = ({ sigma }, peer) => sigma.find(({ who }) => who === peer).median;
+const secondsOf = ({ sigma }: Solved, peer: string) => sigma.find(({ who }) => who === peer)!.median;
 
-const ends = { converged: "", threshold: "", limit: ", at its limit", cut: ", cut" };
+const ends: Readonly<Record<string, string>> = { converged: "", threshold: "", limit: ", at its limit", cut: ", cut" };
 
-function reach(results) {
-  const sigma = results.problems.filter((problem) => problem.sigma);
-  const lines = [];
-  const against = (peer, aim, leastAim) => {
+function reach(results: Results) {
+  const sigma = solved(results);
+  const lines: string[][] = [];
+  const against = (peer: string, aim: string, leastAim: string) => {
     if (!sigma[0].sigma.some(({ who }) => who === peer)) return;
-    const means = [];
-    const least = [];
+    const means: string[] = [];
+    const least: string[] = [];
     for (const { who } of sigma[0].sigma.filter(({ who }) => who.startsWith("howsmooth"))) {
       const ratios = sigma.map((problem) => secondsOf(problem, peer) / secondsOf(problem, who));
       const label = who.replace("howsmooth", "").trim();
@@ -87,8 +143,8 @@ function reach(results) {
   };
   against("PyTorch", "10×", "3×");
   against("jax-js", "100×", "");
-  const speed = results.gemm.shapes.find(({ m }) => m === 512).product;
-  for (const { n, application, forward } of results.problems.filter((problem) => problem.application)) {
+  const speed = results.gemm.shapes.find(({ m }) => m === 512)!.product;
+  for (const { n, application, forward } of called(results)) {
     const mine = application[0].median;
     const byHand = application.find(({ who, method }) => who === "PyTorch" && method === "formulas");
     if (byHand) {
@@ -115,7 +171,7 @@ function reach(results) {
   return `**Ratios**\n\n${table(["", "measured", "aim"], lines)}`;
 }
 
-function gemmTable({ gemm }) {
+function gemmTable({ gemm }: Results) {
   const rows = gemm.shapes.map(({ kind, m, n, k, total, product, ceiling, aim }) => [
     `${kind} ${m} × ${k} · ${k} × ${n}`,
     number(ceiling),

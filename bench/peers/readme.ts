@@ -6,7 +6,7 @@ const opening = "<!-- peers -->";
 const closing = "<!-- /peers -->";
 
 /** `readme` with what stands between the markers replaced. */
-export function insertTables(readme, text) {
+export function insertTables(readme: string, text: string): string {
   const from = readme.indexOf(opening);
   const to = readme.indexOf(closing, from);
   if (from < 0 || to < 0)
@@ -17,10 +17,10 @@ export function insertTables(readme, text) {
 }
 
 /** Before a long run rather than after it. */
-export async function checkReadme() {
+export async function checkReadme(): Promise<void> {
   insertTables(await readFile(file, "utf8"), "");
 }
 
-export async function writeReadme(text) {
+export async function writeReadme(text: string): Promise<void> {
   await writeFile(file, insertTables(await readFile(file, "utf8"), text));
 }

@@ -1,13 +1,28 @@
 // True relative error of sigma at rtol 1e-4 over the settings of MATH 13.3, and the steps it took. The truth is a run
 // of the same solver at rtol 1e-7 from another start.
+import type { Runtime } from "../src/measure/createRuntime.js";
+import type { spectralNorm } from "../src/spectral/spectralNorm.js";
 import { gaussianLayer } from "./layer.mjs";
 
+export interface AccuracyRun {
+  error: number;
+  steps: number;
+  width: number;
+  bracketed: boolean;
+}
+
+type Solver = typeof spectralNorm;
+
 /** One run a setting and seed: its true error, steps, and whether the truth lies in its bracket. */
-export async function accuracyRuns(runtime, spectralNorm, sizes) {
-  const runs = [];
+export async function accuracyRuns(
+  runtime: Runtime,
+  spectralNorm: Solver,
+  sizes: [d: number, heads: number, n: number][],
+): Promise<AccuracyRun[]> {
+  const runs: AccuracyRun[] = [];
   for (const [d, heads, n] of sizes) {
     for (const std of [0.02, 0.1]) {
-      for (const mask of ["causal", "none"]) {
+      for (const mask of ["causal", "none"] as const) {
         for (const input of ["gaussian", "anisotropic", "clustered", "low-rank"]) {
           const scale = std * Math.sqrt(768 / d);
           const { spec, x } = gaussianLayer({ d, heads, std: scale, mask, seed: 11 + n, n, input });
@@ -33,15 +48,15 @@ export async function accuracyRuns(runtime, spectralNorm, sizes) {
   return runs;
 }
 
-export async function accuracy(runtime, spectralNorm) {
-  const sizes = [
+export async function accuracy(runtime: Runtime, spectralNorm: Solver): Promise<void> {
+  const sizes: [number, number, number][] = [
     [768, 12, 64],
     [768, 12, 256],
     [64, 1, 64],
     [64, 1, 256],
   ];
   const runs = await accuracyRuns(runtime, spectralNorm, sizes);
-  const at = (key, share) => {
+  const at = (key: "error" | "steps" | "width", share: number) => {
     const list = runs.map((run) => run[key]).sort((a, b) => a - b);
     return list[Math.min(list.length - 1, Math.floor(share * list.length))];
   };

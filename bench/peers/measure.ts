@@ -1,6 +1,35 @@
 // The three questions: do all compute the same thing, how long does one call take, how long until sigma.
 import { readVector } from "./problem.mjs";
-import { relativeError, summary } from "./statistics.mjs";
+import { relativeError, summary } from "./statistics.ts";
+
+/** A process of contestant.mjs, or what stands for it in a test. */
+export interface Asked<Answer = unknown> {
+  name: string;
+  ask(op: string, request: { what?: string; out?: string; rtol?: number; budget?: number }): Promise<Answer>;
+}
+
+interface Entry<Answer = unknown> {
+  contestant: Asked<Answer>;
+  method: string;
+}
+
+export interface Agreement {
+  who: string;
+  method: string;
+  error: number;
+}
+
+interface Effort {
+  rounds: number;
+  seconds: number;
+}
+
+interface SigmaAnswer {
+  ms: number;
+  sigma: number;
+  steps: number;
+  end: string;
+}
 
 /** f32 arithmetic on logits of some tens (MATH 10.4), and far below any mistake in a formula. */
 export const agreementLimit = 1e-4;
@@ -9,9 +38,9 @@ export const agreementLimit = 1e-4;
  * Every contestant's forward and JᵀJ u against the first's. It runs everything once, so it also warms up.
  * @throws if any two differ by more than the limit (NaN does): then there is nothing to time
  */
-export async function agreement(entries, what, out) {
-  const errors = [];
-  let reference;
+export async function agreement(entries: Entry[], what: string, out: string): Promise<Agreement[]> {
+  const errors: Agreement[] = [];
+  let reference: ArrayLike<number> | undefined;
   for (const { contestant, method } of entries) {
     await contestant.ask("time", { what: method, out });
     const result = await readVector(out);
@@ -27,8 +56,8 @@ export async function agreement(entries, what, out) {
 }
 
 /** One run each in turn, so that all see the same noise; who has used up its seconds leaves. */
-async function alternate(jobs, { rounds, seconds }) {
-  const results = jobs.map(() => []);
+async function alternate<R extends { ms: number }>(jobs: (() => Promise<R>)[], { rounds, seconds }: Effort) {
+  const results: R[][] = jobs.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, job] of jobs.entries()) {
       const spent = results[index].reduce((sum, { ms }) => sum + ms, 0);
@@ -38,7 +67,7 @@ async function alternate(jobs, { rounds, seconds }) {
   return results;
 }
 
-export async function callTimes(entries, effort) {
+export async function callTimes(entries: Entry<{ ms: number }>[], effort: Effort) {
   const jobs = entries.map(
     ({ contestant, method }) =>
       () =>
@@ -53,7 +82,11 @@ export async function callTimes(entries, effort) {
 }
 
 /** Seconds to sigma, its true relative error, steps, and what ended the run. Deterministic but for the time. */
-export async function sigmaTimes(contestants, truth, { budget, ...effort }) {
+export async function sigmaTimes(
+  contestants: Asked<SigmaAnswer>[],
+  truth: number,
+  { budget, ...effort }: Effort & { budget: number },
+) {
   const jobs = contestants.map((contestant) => () => contestant.ask("sigma", { rtol: 1e-4, budget: 1000 * budget }));
   const results = await alternate(jobs, effort);
   return contestants.map((contestant, index) => {

@@ -1,1 +1,0 @@
-export function insertTables(readme: string, text: string): string;

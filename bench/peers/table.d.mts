@@ -1,1 +1,0 @@
-export function tables(results: object): string;
