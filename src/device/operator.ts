@@ -57,6 +57,8 @@ export function secondDerivative<V extends Vector>(
 
 /** What is known of an operator beyond its products; each part is missing where there is nothing to know. */
 export interface Structure<V extends Vector = Vector> {
+  /** Whether weights that are not zero are so small that products with them may underflow: a product of zero says nothing. */
+  readonly mayUnderflow?: boolean;
   /** What the leading right singular vector is likely to be made of. */
   readonly pattern?: Pattern<V>;
   /** An operator of fewer dimensions with the same singular values, in a lease that the caller disposes of. */

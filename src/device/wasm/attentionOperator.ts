@@ -167,6 +167,7 @@ function structureOf(operator: WasmAttentionOperator, weights: SharedWeights, x:
     },
   };
   return {
+    mayUnderflow: weights.layer.mayUnderflow,
     pattern: {
       layer: weights,
       direction: async () => patternDirection(kernels, heap, primal, n, tiling),

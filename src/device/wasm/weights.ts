@@ -34,6 +34,8 @@ export interface PackedLayer {
   readonly at: number;
   /** A structure of the same weights without norms, cap and sinks, where attention to one token is the identity. */
   readonly plain: number;
+  /** Whether products with the value and output maps, which are not zero, may underflow. */
+  readonly mayUnderflow: boolean;
   readonly project: number;
   readonly projectBack: number;
   readonly bias: number;
@@ -110,7 +112,20 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
   writeStruct(heap, layer, LAYER, { ...fields, ...maps, ...modifiers, ...left });
   const plain = region.bytes(LAYER.bytes, "a layer");
   writeStruct(heap, plain, LAYER, { ...fields, ...maps, ...left, sinks: 0, queryNorm: 0, keyNorm: 0 });
-  return { at: layer, plain, project, projectBack, bias, output, outputBack };
+  const mayUnderflow = underflows(spec, word);
+  return { at: layer, plain, mayUnderflow, project, projectBack, bias, output, outputBack };
+}
+
+/** Entries of the product of the value and output maps, and what rounding leaves of them, against the least normal number. */
+function underflows({ value, output }: ResolvedSpec, word: number): boolean {
+  const largest = ({ weight }: ResolvedLinear) => {
+    let most = 0;
+    for (const entry of weight) most = Math.max(most, Math.abs(entry));
+    return most;
+  };
+  const size = largest(value) * (output ? largest(output) : 1);
+  const both = largest(value) > 0 && (!output || largest(output) > 0);
+  return both && size < (word === 4 ? 2 ** -102 : 2 ** -969);
 }
 
 function packNorm(region: Region, norm: ResolvedScoreNorm, first: number, scale: number): number {
