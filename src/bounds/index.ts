@@ -1,5 +1,6 @@
 // The theorems on the Lipschitz constant of self-attention, one function each; docs/theory.md has the proofs.
 import { ball } from "./ball.js";
+import { infinity } from "./infinityBall.js";
 import { l2 } from "./l2.js";
 import { l2Tightness } from "./l2Tightness.js";
 import { largeRadius } from "./largeRadius.js";
@@ -13,6 +14,7 @@ export { lambertW0 } from "../linalg/lambertW.js";
 export type { Normalization } from "./absorbNormalization.js";
 export type { BallBounds, BallQuestion } from "./ball.js";
 export type { Bound, WithBest } from "./bound.js";
+export type { InfinityQuestion } from "./infinityBall.js";
 export type { L2Bounds, L2Question } from "./l2.js";
 export type { L2Tightness } from "./l2Tightness.js";
 export type { LargeRadius, LargeRadiusHead, LargeRadiusQuestion } from "./largeRadius.js";
@@ -27,6 +29,7 @@ export const bounds = {
   ball,
   meanField,
   lower,
+  infinity,
   gammaStar,
   l2,
   l2Tightness,

@@ -1,6 +1,6 @@
 // The bounds of a whole layer, its norms computed from the weights.
 
-import { checkInteger, checkKeys, checkNumber, checkOneOf } from "../base/check.js";
+import { checkInteger, checkKeys, checkNumber, checkOneOf, wrongValue } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import { refuseModifiers } from "../layers/attention/modifiers.js";
 import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../layers/attention/spec.js";
@@ -8,6 +8,7 @@ import type { Matrix } from "../linalg/matrix.js";
 import { absorbNormalization, type Normalization } from "./absorbNormalization.js";
 import { type BallBounds, ballOf } from "./ball.js";
 import { type Bound, type WithBest, withSmallest } from "./bound.js";
+import { infinityOfLayer } from "./infinityBall.js";
 import type { L2Bounds } from "./l2.js";
 import { l2OfLayer } from "./l2OfLayer.js";
 import { headNorms } from "./layerHeads.js";
@@ -27,7 +28,7 @@ export interface LayerQuestion {
   normalization?: Normalization;
   /** How heads are put together (MATH 5.8); default whichever is smaller for each bound. */
   heads?: "sum" | "stacked";
-  /** For l2, of the spaces of inputs and outputs; default 2. */
+  /** Of the spaces of inputs and outputs; default 2. With Infinity there is one bound, `infinity`, but for l2. */
   norm?: 2 | typeof Infinity;
   /** Of all norms of weights together, where those are too large to be computed exactly. Default 1e-6. */
   failureProbability?: number;
@@ -36,8 +37,8 @@ export interface LayerQuestion {
   signal?: AbortSignalLike;
 }
 
-/** Those of `bounds.ball` for dot-product attention, those of `bounds.l2` for l2. */
-export type LayerBounds = Partial<BallBounds> & Partial<L2Bounds>;
+/** Those of `bounds.ball` for dot-product attention, or in the ∞-norm that of `bounds.infinity`; those of `bounds.l2` for l2. */
+export type LayerBounds = Partial<BallBounds> & Partial<L2Bounds> & { infinity?: Bound };
 
 /**
  * Upper bounds of the Lipschitz constant of a layer over inputs of n tokens in the ball of `radius`: those of
@@ -75,9 +76,9 @@ export async function ofLayer(spec: AttentionSpec, question: LayerQuestion): Pro
   const resolved = resolveSpec(normalization ? absorbNormalization(spec, normalization) : spec);
   refuseModifiers("the bound over a ball", resolved);
   const radius = normalization ? Math.sqrt(resolved.dIn) : checkNumber("radius", question.radius, 0, undefined, true);
-  if (question.norm !== undefined && question.norm !== 2) {
-    throw new RangeError('"norm": expected 2 for dot-product attention, got Infinity');
-  }
+  const norm = question.norm ?? 2;
+  if (norm !== 2 && norm !== Number.POSITIVE_INFINITY) throw wrongValue("norm", "2 or Infinity", norm);
+  if (norm !== 2) return withSmallest({ infinity: infinityOfLayer(resolved, radius) });
   const stackedNorm = resolved.output ? await norms.norm(outputMatrix(resolved)) : 1;
   const parts: HeadBounds[] = [];
   for (let h = 0; h < heads; h++) {

@@ -154,7 +154,7 @@ describe("bounds.ofLayer(spec, { n, radius })", () => {
     [{ n: 3 }, TypeError, /"radius"/],
     [{ n: 3, radius: -1 }, RangeError, /"radius"/],
     [{ n: 3, radius: 1, heads: "max" }, RangeError, /"heads"/],
-    [{ n: 3, radius: 1, norm: Number.POSITIVE_INFINITY }, RangeError, /"norm"/],
+    [{ n: 3, radius: 1, norm: 3 }, RangeError, /"norm": expected 2 or Infinity, got 3/],
     [{ n: 3, radius: 1, failureProbability: 0 }, RangeError, /"failureProbability"/],
     [{ n: 3, radius: 1, normalization: {} }, RangeError, /"normalization"/],
     [{ n: 3, normalization: { kind: "batch" } }, RangeError, /"normalization.kind"/],
