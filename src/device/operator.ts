@@ -22,6 +22,18 @@ export interface OnDevice {
   readonly operator: DeviceOperator;
   /** Keeps the operator's memory, whoever disposes of it meanwhile, until the function returned is called, once. */
   hold(): () => void;
+  /**
+   * Of f32 devices: the same operator at the same input in f64 on WebAssembly, from the weights and the input as the device
+   * holds them.
+   * @throws DeviceError or OutOfMemoryError where it cannot be had, with the reason
+   */
+  inDoubles?(): Promise<OperatorInDoubles>;
+}
+
+/** To be disposed of; needs what it was made from to be held. */
+export interface OperatorInDoubles {
+  readonly operator: DeviceOperator;
+  dispose(): void;
 }
 
 /**

@@ -31,6 +31,7 @@ export const optionNames = [
   "start",
   "failureProbability",
   "basisBudget",
+  "certify",
   "signal",
   "onProgress",
 ];
@@ -79,6 +80,9 @@ export function checkProblem(
   checkInteger("seed", seed, 0);
   checkNumber("failureProbability", failureProbability, 0, 1);
   checkInteger("basisBudget", basisBudget, 0);
+  if (options.certify !== undefined && typeof options.certify !== "boolean") {
+    throw wrongKind("certify", "a boolean", options.certify);
+  }
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw wrongKind("onProgress", "a function", options.onProgress);
   }

@@ -28,6 +28,11 @@ export interface SpectralNormOptions {
    * the memory, and past that too with thick restarts, which may cost steps; see `reorthogonalization` and `restarts`.
    */
   basisBudget?: number;
+  /**
+   * Default true: a run in f32 ends in f64, by one step on the CPU at the price of some five f32 steps. Then `lower` is a
+   * certificate, and sigma's rounding that of f64; and where f32 cannot tell sigma at all the whole run is made in f64.
+   */
+  certify?: boolean;
   signal?: AbortSignalLike;
   onProgress?: (event: SpectralNormProgress) => void;
 }
@@ -55,17 +60,16 @@ export interface SpectralNorm {
   /** |sigma/true − 1| is at most this with 95 % confidence over seeds, whatever the spectrum. */
   accuracy: number;
   /**
-   * ‖J v‖/‖v‖ at the returned right vector, less the rounding allowance of MATH 10.4; ‖Jᵀ v‖/‖v‖ at the left one where
-   * that is the start's side (outShape smaller than inShape, and no guess), all of them in a core's coordinates where
-   * the operator has one (`Attention.head`).
+   * ‖J v‖/‖v‖ at the returned right vector, less an allowance for rounding (docs/theory.md, section 10.4); ‖Jᵀ v‖/‖v‖ at the
+   * left one where that is the start's side (outShape smaller than inShape, and no guess). In f64 where `certified`.
    */
   lower: number;
-  /** Holds with probability ≥ 1 − failureProbability over seeds (MATH 10.2, 10.2b, 10.2c); always finite. */
+  /** Holds with probability ≥ 1 − failureProbability over seeds (docs/theory.md, section 10); always finite. */
   upper: number;
   failureProbability: number;
   /**
-   * Whether `lower` was computed in f64: in f64 runtimes, and on WebGPU once more on the CPU where that is quickly done
-   * (4 GFLOP, 256 MiB), for the layer and the input as they are when rounded to f32.
+   * Whether `lower` was computed in f64, for the layer and the input as the device holds them: on every device, unless
+   * `certify` is false or there is no f64 copy of the layer; then `message` says why.
    */
   certified: boolean;
   status: SpectralNormStatus;

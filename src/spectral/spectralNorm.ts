@@ -4,17 +4,20 @@ import { deriveSeed } from "../base/random.js";
 import { type Tensor, tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
 import type { LinearOperator } from "../device/operator.js";
+import { certified } from "./certified.js";
 import { checkCoefficient } from "./coefficient.js";
+import { type Found, spectralNormOf, usualDoubt } from "./found.js";
 import { patternGuess } from "./guess.js";
 import { type Iterated, iterated } from "./iterated.js";
 import type { Estimate } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
 import { checkOperator, checkProblem, freshVectors, type Problem, startVector } from "./problem.js";
 import type { SpectralNorm, SpectralNormOptions } from "./result.js";
-import { basisNote, outcome } from "./status.js";
 
-/** Of `rtol` and `accuracy`, which hold with 95 % confidence. */
-const usualDoubt = 0.05;
+/** More than any bracket, where no upper end is asked for. */
+const anyBracket = 1e9;
+
+type Options = SpectralNormOptions & { start?: Tensor | "random" };
 
 /**
  * sigma_max of a linear operator J, by Golub–Kahan–Lanczos bidiagonalization with full reorthogonalization, or by power
@@ -46,12 +49,33 @@ export async function spectralNorm(op: LinearOperator, options: SpectralNormOpti
   throwIfAborted(options.signal);
   // The caller may change the guess while this waits for anything.
   const given = start === undefined || start === "random" ? start : copied(checkTensor("start", start, op.inShape));
+  const asked = { ...others, start: given };
+  const { inShape, outShape, onDevice } = op;
+  const release = onDevice?.hold();
+  try {
+    // What is held now is good to the end, whoever disposes of the operator meanwhile.
+    const held = onDevice ? { inShape, outShape, jvp: op.jvp, vjp: op.vjp, onDevice } : op;
+    const found = await run(held, asked);
+    if (options.certify === false || found.dtype === "f64" || !onDevice) return spectralNormOf(found);
+    return await certified(onDevice, found, (operator) =>
+      spectralNorm({ ...held, onDevice: { operator, hold: () => () => undefined } }, asked),
+    );
+  } finally {
+    release?.();
+  }
+}
+
+/** The run itself; what it held is given back when it returns. */
+async function run(op: LinearOperator, options: Options): Promise<Found> {
   const target = await iterated(op);
   try {
-    const { problem, space } = await begun(op, target, { ...others, start: given });
+    const { problem, space } = await begun(op, target, options);
     try {
-      const found = await solve(space, problem, target, options);
-      const { left, right } = target.core?.lift(found) ?? found;
+      const found = await solve(space, problem, options);
+      const { transposed } = problem;
+      const { domain, range } = found.pair;
+      const pair = transposed ? { left: domain, right: range } : { left: range, right: domain };
+      const { left, right } = target.core?.lift(pair) ?? pair;
       return { ...found, left: shaped(left, op.outShape), right: shaped(right, op.inShape) };
     } finally {
       space.dispose();
@@ -65,7 +89,7 @@ export async function spectralNorm(op: LinearOperator, options: SpectralNormOpti
 async function begun(
   op: LinearOperator,
   target: Iterated,
-  options: SpectralNormOptions & { start?: Tensor | "random" },
+  options: Options,
 ): Promise<{ problem: Problem; space: KrylovSpace }> {
   const given = options.start ?? (await patternGuess(op, leadingRight));
   const { problem, guess } = checkProblem(target, { ...options, start: restricted(target, given) });
@@ -94,23 +118,16 @@ function copied({ data, shape }: Tensor): Tensor {
 
 async function leadingRight(op: LinearOperator): Promise<Float64Array> {
   const seed = deriveSeed(0, "value map");
-  const { right } = await spectralNorm(op, {
-    rtol: 0.1,
-    bracket: 1,
-    maxSteps: 60,
-    seed,
-    start: "random",
-    failureProbability: 0.5,
-  });
+  const asked = { rtol: 1e-2, bracket: anyBracket, maxSteps: 60, certify: false } as const;
+  const { right } = await spectralNorm(op, { ...asked, seed, start: "random" });
   return Float64Array.from(right.data);
 }
 
 async function solve(
   space: KrylovSpace,
   problem: Problem,
-  op: Iterated,
-  { signal, onProgress }: SpectralNormOptions,
-): Promise<SpectralNorm> {
+  { signal, onProgress, certify = true }: SpectralNormOptions,
+): Promise<Omit<Found, "left" | "right"> & { pair: { domain: Tensor; range: Tensor } }> {
   const { maxSteps, method, guessed: guess, basisBudget } = problem;
   const iteration = method.iterate(space, { guess, basisBudget, fresh: freshVectors(problem) });
   const history: number[] = [];
@@ -120,9 +137,15 @@ async function solve(
     const estimate = await iteration.next();
     history.push(estimate.sigma);
     onProgress?.({ type: "step", step: history.length, maxSteps, sigma: estimate.sigma });
-    if (hasEnded(estimate, history.length, space.roundoff, problem)) {
-      return result(space, problem, op, estimate, history);
-    }
+    if (!hasEnded(estimate, history.length, space.roundoff, problem)) continue;
+    const { stretch, ...pair } = await space.ritzPair(estimate.domain);
+    // Any direction is a left singular vector of zero.
+    if (estimate.sigma === 0) pair.range.data[0] = 1;
+    checkCoefficient("the final norm", stretch, history.length, space);
+    const { dtype, roundoff } = space;
+    const proven = estimate.sigma > 0 && isProven(estimate, roundoff, problem);
+    const lower = certify && estimate.sigma > 0 ? await space.certifiedStretch?.(pair.domain) : undefined;
+    return { problem, estimate, dtype, roundoff, history, stretch, lower, proven, pair };
   }
 }
 
@@ -138,64 +161,6 @@ function isProven({ within, least }: Estimate, roundoff: number, problem: Proble
   // The factor at which upper/lower − 1 is what was asked.
   const reachable = (width: number) => Math.max(((1 + width) * (1 - roundoff)) / (1 + roundoff) ** 2, least);
   return within(reachable(bracket), failureProbability) && within(reachable(rtol), usualDoubt);
-}
-
-async function result(
-  space: KrylovSpace,
-  problem: Problem,
-  op: Iterated,
-  estimate: Estimate,
-  history: number[],
-): Promise<SpectralNorm> {
-  const { residual, domain, reorthogonalization, restarts, factor } = estimate;
-  const { failureProbability, rtol, bracket } = problem;
-  const { roundoff, dtype } = space;
-  const steps = history.length;
-  const pair = await space.ritzPair(domain);
-  // Any direction is a left singular vector of zero.
-  const isZero = estimate.sigma === 0;
-  if (isZero) pair.range.data[0] = 1;
-  const stretch = checkCoefficient("the final norm", pair.stretch, steps, space);
-  const certifiedLower = isZero ? undefined : await space.certifiedStretch?.(pair.domain);
-  const lower = certifiedLower ?? stretch * Math.max(0, 1 - roundoff);
-  const sigma = Math.max(estimate.sigma, lower);
-  const largest = Math.max(sigma, stretch, estimate.underflow ?? 0) * (1 + roundoff);
-  const upper = isZero ? 0 : Math.min(largest * factor(failureProbability), Number.MAX_VALUE);
-  const usualUpper = isZero ? 0 : largest * factor(usualDoubt);
-  const accuracy = isZero ? 0 : Math.max(1 - sigma / usualUpper, sigma / lower - 1);
-  const { status, message } = outcome({
-    ...estimate,
-    sigma,
-    dtype,
-    roundoff,
-    rtol,
-    bracket,
-    steps,
-    accuracy,
-    width: upper / lower - 1,
-    failureProbability,
-    proven: !isZero && isProven(estimate, roundoff, problem),
-  });
-  const [left, right] = problem.transposed ? [pair.domain, pair.range] : [pair.range, pair.domain];
-  return {
-    sigma,
-    accuracy,
-    lower,
-    upper,
-    failureProbability,
-    certified: dtype === "f64" || certifiedLower !== undefined,
-    status,
-    message: message + basisNote({ reorthogonalization, restarts, basisBudget: problem.basisBudget }),
-    steps,
-    applications: 2 * steps + 1,
-    reorthogonalization,
-    restarts,
-    residual,
-    history: Float64Array.from(history),
-    seed: problem.seed,
-    left: shaped(left, op.outShape),
-    right: shaped(right, op.inShape),
-  };
 }
 
 function shaped({ data }: Tensor, shape: readonly number[]): Tensor {

@@ -26,7 +26,7 @@ export interface Ending {
 }
 
 /** Rounding of this size leaves no digit of sigma to speak of. */
-const hopeless = 1e-2;
+export const hopeless = 1e-2;
 
 export function outcome(ending: Ending): Outcome {
   const { sigma, roundoff, rtol, bracket, accuracy, width, proven, exact, underflow } = ending;
