@@ -2,7 +2,7 @@
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Linearized, Shared } from "./deviceLayer.js";
 import { type DeviceOperator, type Pattern, type Structure, secondDerivative } from "./operator.js";
-import { release, sharing, widthOf } from "./parts.js";
+import { copying, release, sharing, widthOf } from "./parts.js";
 
 /** Takes over the holds of its parts, the first of which is applied first; neighbours' widths agree. */
 export class Chain<V extends Vector> implements DeviceLayer<V> {
@@ -52,6 +52,10 @@ export class Chain<V extends Vector> implements DeviceLayer<V> {
 
   get together(): (() => DeviceLayer<V>) | undefined {
     return sharing(this.parts, (parts) => new Chain(this.device, parts));
+  }
+
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    return copying(this.parts, (device, parts) => new Chain(device, parts));
   }
 
   dispose(): void {

@@ -1,6 +1,11 @@
 // A layer on a device: it takes tokens to tokens, and is linearized, on vectors that stay there. Chains, residuals,
 // sums and products of such layers are such layers.
 import type { Tensor } from "../base/tensor.js";
+import type { ResolvedActivation } from "../layers/activation.js";
+import type { ResolvedCross } from "../layers/attention/crossSpec.js";
+import type { ResolvedSpec } from "../layers/attention/spec.js";
+import type { ResolvedLinear } from "../layers/linear.js";
+import type { ResolvedNorm } from "../layers/norm.js";
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceOperator } from "./operator.js";
 
@@ -18,6 +23,11 @@ export interface DeviceLayer<V extends Vector = Vector> {
    * step waits until all operators that are alive ask for one. So each must be in use, or its lease be disposed of.
    */
   together?(): DeviceLayer<V>;
+  /**
+   * Of f32 devices: a copy in f64 on WebAssembly, from the weights as this device holds them, for the caller to dispose of.
+   * @throws DeviceError or OutOfMemoryError where it cannot be had, with the reason
+   */
+  inDoubles?(): Promise<DeviceLayer>;
   dispose(): void;
 }
 
@@ -54,9 +64,21 @@ export interface Linearized<V extends Vector = Vector> {
   readonly output: V;
 }
 
+/** What a device makes, from specs that were checked; a constructor that fails half-way gives its memory back. */
+export interface LayerMaker<V extends Vector = Vector> {
+  readonly device: Device<V>;
+  attention(spec: ResolvedSpec): DeviceAttention<V>;
+  /** Missing where the device has none yet. */
+  crossAttention?(spec: ResolvedCross): DeviceCrossAttention<V>;
+  linear(spec: ResolvedLinear): DeviceLayer<V>;
+  norm(spec: ResolvedNorm): DeviceLayer<V>;
+  activation(spec: ResolvedActivation): DeviceLayer<V>;
+}
+
 /** What several use, and the last of them to let go disposes of. */
 export class Shared<T extends { dispose(): void }> {
   #users = 1;
+  readonly #ends: (() => void)[] = [];
 
   constructor(readonly value: T) {}
 
@@ -68,6 +90,13 @@ export class Shared<T extends { dispose(): void }> {
 
   /** One user less. */
   release(): void {
-    if (--this.#users === 0) this.value.dispose();
+    if (--this.#users > 0) return;
+    for (const end of this.#ends) end();
+    this.value.dispose();
+  }
+
+  /** Calls `end` when the last has let go. */
+  atEnd(end: () => void): void {
+    this.#ends.push(end);
   }
 }

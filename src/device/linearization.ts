@@ -5,6 +5,7 @@ import { type Disposable, Held } from "../base/disposable.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Shared } from "./deviceLayer.js";
+import { operatorInDoubles } from "./inDoubles.js";
 import type { DeviceOperator, LinearOperator, OnDevice } from "./operator.js";
 
 /** A map from tokens [n, dIn] to tokens [n, dOut], held on a device until disposed of. */
@@ -126,7 +127,8 @@ async function linearizationOf<V extends Vector>(
     const input = lease.vector(shape, "the input");
     device.write(input, data);
     const { operator, output } = await layer.linearize(input, lease);
-    return new DeviceLinearization(operator, lease, await readOutput(device, output));
+    const inDoubles = operatorInDoubles(owner, device, input);
+    return new DeviceLinearization(operator, lease, await readOutput(device, output), inDoubles);
   } catch (error) {
     lease.dispose();
     throw error;
@@ -145,6 +147,7 @@ export class DeviceLinearization<V extends Vector = Vector> extends Held impleme
   readonly outShape: number[];
   readonly #operator: DeviceOperator<V>;
   readonly #lease: Lease<V>;
+  readonly #inDoubles: OnDevice["inDoubles"];
   /** The linearization itself and what works on it; the last to go gives the lease back. */
   #users = 1;
   #disposed = false;
@@ -153,8 +156,10 @@ export class DeviceLinearization<V extends Vector = Vector> extends Held impleme
     operator: DeviceOperator<V>,
     lease: Lease<V>,
     readonly output: Tensor,
+    inDoubles?: OnDevice["inDoubles"],
   ) {
     super();
+    this.#inDoubles = inDoubles;
     this.inShape = [...operator.inShape];
     this.outShape = [...operator.outShape];
     this.#operator = operator;
@@ -163,7 +168,7 @@ export class DeviceLinearization<V extends Vector = Vector> extends Held impleme
 
   get onDevice(): OnDevice {
     throwIfDisposed("linearization", this.#disposed);
-    return { operator: this.#operator, hold: () => this.#hold() };
+    return { operator: this.#operator, hold: () => this.#hold(), inDoubles: this.#inDoubles };
   }
 
   async jvp(u: TensorLike): Promise<Tensor> {

@@ -1,5 +1,5 @@
 // What compositions of layers have in common.
-import type { Vector } from "./device.js";
+import type { Device, Vector } from "./device.js";
 import { type DeviceLayer, Shared } from "./deviceLayer.js";
 
 /** The first width that is not left open, or −1. */
@@ -26,4 +26,22 @@ export function sharing<V extends Vector>(
 ): (() => DeviceLayer<V>) | undefined {
   if (parts.filter(({ value }) => value.together).length !== 1) return undefined;
   return () => compose(parts.map((part) => (part.value.together ? new Shared(part.value.together()) : part)));
+}
+
+/** How to make the composition in f64, of copies of its parts that are its own; none where a part has no copy. */
+export function copying<V extends Vector>(
+  parts: readonly Shared<DeviceLayer<V>>[],
+  compose: (device: Device, parts: Shared<DeviceLayer>[]) => DeviceLayer,
+): (() => Promise<DeviceLayer>) | undefined {
+  if (!parts.every(({ value }) => value.inDoubles)) return undefined;
+  return async () => {
+    const copies: Shared<DeviceLayer>[] = [];
+    try {
+      for (const { value } of parts) if (value.inDoubles) copies.push(new Shared(await value.inDoubles()));
+      return compose(copies[0].value.device, copies);
+    } catch (error) {
+      release(copies);
+      throw error;
+    }
+  };
 }

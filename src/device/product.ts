@@ -2,7 +2,7 @@
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Linearized, Shared } from "./deviceLayer.js";
 import { type DeviceOperator, secondDerivative } from "./operator.js";
-import { release, widthOf } from "./parts.js";
+import { copying, release, widthOf } from "./parts.js";
 
 /** Takes over the holds of both branches, which agree in both widths. */
 export class Product<V extends Vector> implements DeviceLayer<V> {
@@ -35,6 +35,10 @@ export class Product<V extends Vector> implements DeviceLayer<V> {
     const output = lease.vector(a.output.shape, "the output");
     this.device.multiply(a.output, b.output, output);
     return { operator: new ProductOperator(a, b, lease), output };
+  }
+
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    return copying([this.a, this.b], (device, [a, b]) => new Product(device, a, b));
   }
 
   dispose(): void {

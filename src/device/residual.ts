@@ -2,7 +2,7 @@
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Linearized, Shared } from "./deviceLayer.js";
 import { type DeviceOperator, secondDerivative } from "./operator.js";
-import { afterwards, release, sharing } from "./parts.js";
+import { afterwards, copying, release, sharing } from "./parts.js";
 
 /** Takes over the hold of its layer, of as many features in as out. */
 export class Residual<V extends Vector> implements DeviceLayer<V> {
@@ -31,6 +31,10 @@ export class Residual<V extends Vector> implements DeviceLayer<V> {
 
   get together(): (() => DeviceLayer<V>) | undefined {
     return sharing([this.part], ([part]) => new Residual(part));
+  }
+
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    return copying([this.part], (_, [part]) => new Residual(part));
   }
 
   dispose(): void {

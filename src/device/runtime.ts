@@ -3,17 +3,17 @@ import { wrongKind } from "../base/check.js";
 import { type Disposable, Held } from "../base/disposable.js";
 import { DeviceError } from "../base/errors.js";
 import { type Tensor, type TensorLike, tensor } from "../base/tensor.js";
-import { type Activation, type ResolvedActivation, resolveActivation } from "../layers/activation.js";
-import { type ResolvedCross, resolveCrossSpec } from "../layers/attention/crossSpec.js";
-import { type AttentionSpec, type ResolvedSpec, resolveSpec } from "../layers/attention/spec.js";
+import { type Activation, resolveActivation } from "../layers/activation.js";
+import { resolveCrossSpec } from "../layers/attention/crossSpec.js";
+import { type AttentionSpec, resolveSpec } from "../layers/attention/spec.js";
 import { type FeedForwardSpec, resolveFeedForward } from "../layers/feedForward.js";
 import { type Linear, type ResolvedLinear, resolveLinear } from "../layers/linear.js";
-import { type NormSpec, type ResolvedNorm, resolveNorm } from "../layers/norm.js";
+import { type NormSpec, resolveNorm } from "../layers/norm.js";
 import { type Attention, AttentionLayer } from "./attentionLayer.js";
 import { Chain } from "./chain.js";
 import { type CrossAttention, CrossAttentionLayer } from "./crossAttentionLayer.js";
 import type { Device, Vector } from "./device.js";
-import { type DeviceAttention, type DeviceCrossAttention, type DeviceLayer, Shared } from "./deviceLayer.js";
+import { type DeviceLayer, type LayerMaker, Shared } from "./deviceLayer.js";
 import { type LinearizableLayer, RuntimeLayer } from "./linearization.js";
 import { release } from "./parts.js";
 import { Product } from "./product.js";
@@ -62,17 +62,6 @@ export interface Runtime extends Disposable {
   sum(layers: readonly LinearizableLayer[]): LinearizableLayer;
   /** The activation of every element of x, of any shape. */
   activate(kind: Activation, x: TensorLike): Promise<Tensor>;
-}
-
-/** What a device makes, from specs that were checked; a constructor that fails half-way gives its memory back. */
-export interface LayerMaker<V extends Vector> {
-  readonly device: Device<V>;
-  attention(spec: ResolvedSpec): DeviceAttention<V>;
-  /** Missing where the device has none yet. */
-  crossAttention?(spec: ResolvedCross): DeviceCrossAttention<V>;
-  linear(spec: ResolvedLinear): DeviceLayer<V>;
-  norm(spec: ResolvedNorm): DeviceLayer<V>;
-  activation(spec: ResolvedActivation): DeviceLayer<V>;
 }
 
 export abstract class DeviceRuntime<V extends Vector> extends Held implements Runtime {

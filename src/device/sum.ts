@@ -2,7 +2,7 @@
 import type { Device, Lease, Vector } from "./device.js";
 import type { DeviceLayer, Linearized, Shared } from "./deviceLayer.js";
 import { type DeviceOperator, type Structure, secondDerivative } from "./operator.js";
-import { release, sharing, widthOf } from "./parts.js";
+import { copying, release, sharing, widthOf } from "./parts.js";
 
 /** Takes over the holds of its branches, which agree in both widths. */
 export class Sum<V extends Vector> implements DeviceLayer<V> {
@@ -45,6 +45,10 @@ export class Sum<V extends Vector> implements DeviceLayer<V> {
 
   get together(): (() => DeviceLayer<V>) | undefined {
     return sharing(this.parts, (parts) => new Sum(this.device, parts));
+  }
+
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    return copying(this.parts, (device, parts) => new Sum(device, parts));
   }
 
   dispose(): void {

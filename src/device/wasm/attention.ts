@@ -80,6 +80,11 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
     };
   }
 
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    const { doubles, heap } = this.device;
+    return doubles && (async () => (await doubles.maker()).attention(unpackLayer(heap, this.#layer, this.#sizes)));
+  }
+
   async probabilities(x: WasmVector): Promise<Tensor> {
     const { heap, kernels } = this.device;
     const work = this.device.lease();

@@ -3,6 +3,7 @@
 import { Held } from "../../base/disposable.js";
 import type { RealArray } from "../../base/tensor.js";
 import type { Basis, Device, Lease, Scalars, Vector } from "../device.js";
+import type { Doubles } from "./doubles.js";
 import { borrow, type Heap, Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
 import { BASIS, panelSize, readPanels, writePanels, writeStruct } from "./layout.js";
@@ -28,6 +29,8 @@ export class WasmDevice implements Device<WasmVector> {
   constructor(
     readonly kernels: Kernels,
     readonly heap: Heap,
+    /** Of f32. */
+    readonly doubles?: Doubles,
   ) {
     this.dtype = heap.word === 4 ? "f32" : "f64";
   }

@@ -21,6 +21,8 @@ export class Heap {
   readonly word: 4 | 8;
   /** Rows of the kernels' register tiles, known once they are there. */
   tileRows = 0;
+  /** Bytes that are held elsewhere under the same limit. */
+  beside: () => number = () => 0;
   #free: Span[] = [];
   #sizes = new Map<number, number>();
   #end = BASE;
@@ -49,7 +51,7 @@ export class Heap {
   allocate(bytes: number, what: string): number {
     if (this.#closed) throw new DeviceError("this runtime was disposed of; make a new one");
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
-    const most = Math.min(this.limit, MOST_PAGES * PAGE);
+    const most = Math.min(this.limit - this.beside(), MOST_PAGES * PAGE);
     if (this.#used + size > most) throw new OutOfMemoryError(what, this.#used + size, most);
     const found = this.#free.findIndex((span) => span.size >= size);
     let at = this.#end;

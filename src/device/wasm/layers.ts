@@ -6,6 +6,7 @@ import type { DeviceLayer, Linearized } from "../deviceLayer.js";
 import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
 import { borrow } from "./heap.js";
 import { ACTIVATION, LINEAR, NORM, stripSize, tileColumns, writeStruct } from "./layout.js";
+import { transposedRows } from "./weights.js";
 
 /** Relative rounding error of a sum of so many products, some four times what is likely. */
 function roundoffOf(device: WasmDevice, terms: number): number {
@@ -18,6 +19,7 @@ export class WasmLinear implements DeviceLayer<WasmVector> {
   readonly #lease: WasmLease;
   /** The kernels' structure: weights are packed for both directions. */
   readonly #at: number;
+  readonly #packed: { weight: number; bias: number };
 
   constructor(
     readonly device: WasmDevice,
@@ -38,6 +40,7 @@ export class WasmLinear implements DeviceLayer<WasmVector> {
         bias: bias ? region.reals(dOut, what) : 0,
       };
       this.#at = region.bytes(LINEAR.bytes, what);
+      this.#packed = fields;
       borrow(heap, (work) => {
         const at = work.reals(weight.length, "the weights");
         heap.reals(at, weight.length).set(weight);
@@ -73,6 +76,20 @@ export class WasmLinear implements DeviceLayer<WasmVector> {
       gradient: (_u: WasmVector, _v: WasmVector, to: WasmVector) => device.clear(to),
     };
     return { operator, output: await this.forward(x, lease) };
+  }
+
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    const { dIn, dOut } = this;
+    const { doubles, heap } = this.device;
+    const { weight, bias } = this.#packed;
+    return (
+      doubles &&
+      (async () =>
+        (await doubles.maker()).linear({
+          ...{ dIn, dOut, weight: transposedRows(heap, weight, dIn, 0, dOut) },
+          bias: bias ? heap.reals(bias, dOut).slice() : undefined,
+        }))
+    );
   }
 
   dispose(): void {
@@ -142,6 +159,18 @@ export class WasmNorm implements DeviceLayer<WasmVector> {
     return { operator, output };
   }
 
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    const { doubles, heap } = this.device;
+    const { centred, gain, bias, ":epsilon": epsilon } = this.#norm;
+    const read = (at: number) => heap.reals(at, this.dIn).slice();
+    const kind = centred ? "layer" : "rms";
+    return (
+      doubles &&
+      (async () =>
+        (await doubles.maker()).norm({ kind, gain: read(gain), bias: bias ? read(bias) : undefined, epsilon }))
+    );
+  }
+
   dispose(): void {
     this.#lease.dispose();
   }
@@ -187,6 +216,11 @@ export class WasmActivation implements DeviceLayer<WasmVector> {
       },
     };
     return { operator, output };
+  }
+
+  get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
+    const { doubles } = this.device;
+    return doubles && (async () => (await doubles.maker()).activation(this.activation));
   }
 
   dispose(): void {}

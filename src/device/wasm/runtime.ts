@@ -1,10 +1,12 @@
 // The WebAssembly device: one memory, one instance of the kernels, and the layers made on them.
 
 import { DeviceError } from "../../base/errors.js";
-import { DeviceRuntime, type LayerMaker, type RuntimeInfo } from "../runtime.js";
+import type { LayerMaker } from "../deviceLayer.js";
+import { DeviceRuntime, type RuntimeInfo } from "../runtime.js";
 import { WasmAttention } from "./attention.js";
 import { WasmCrossAttention } from "./crossAttention.js";
 import { WasmDevice, type WasmVector } from "./device.js";
+import { Doubles } from "./doubles.js";
 import { Heap } from "./heap.js";
 import { instantiateKernels, type KernelSource, type Kernels } from "./kernels.js";
 import { WasmActivation, WasmLinear, WasmNorm } from "./layers.js";
@@ -29,13 +31,15 @@ export class WasmRuntime extends DeviceRuntime<WasmVector> {
     readonly info: RuntimeInfo,
     readonly heap: Heap,
     readonly kernels: Kernels,
+    readonly doubles: Doubles | undefined,
     readonly endThreads = () => {},
   ) {
-    super(makerOn(new WasmDevice(kernels, heap)));
+    super(makerOn(new WasmDevice(kernels, heap, doubles)));
   }
 
+  /** With what was made on the f64 companion. */
   get memoryUsed(): number {
-    return this.heap.used;
+    return this.heap.used + (this.doubles?.memoryUsed ?? 0);
   }
 
   /** @throws DeviceError where explicit threads cannot be had; "auto" falls back to one, and `info.reason` says why. */
@@ -60,7 +64,8 @@ export class WasmRuntime extends DeviceRuntime<WasmVector> {
     const { requested, reason, dtype } = options;
     const { kernels, simd } = await instantiateKernels(dtype, heap, options.kernels);
     kernels.setEdgeTile(heap.allocate(tileRows(heap) * ROW, "a tile"));
-    return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: 1 }, heap, kernels);
+    const doubles = doublesBeside(heap, options);
+    return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: 1 }, heap, kernels, doubles);
   }
 
   static async #withTeam(options: WasmRuntimeOptions, threads: number | "auto"): Promise<WasmRuntime> {
@@ -69,10 +74,13 @@ export class WasmRuntime extends DeviceRuntime<WasmVector> {
     const members = teamSize(threads);
     const heap = heapFor(options, true);
     const { kernels, simd, end } = await startTeam(members, dtype, heap, options);
-    return new WasmRuntime({ device: "wasm", requested, reason, dtype, simd, threads: members }, heap, kernels, end);
+    const doubles = doublesBeside(heap, options);
+    const info: RuntimeInfo = { device: "wasm", requested, reason, dtype, simd, threads: members };
+    return new WasmRuntime(info, heap, kernels, doubles, end);
   }
 
   dispose(): void {
+    this.doubles?.dispose();
     this.endThreads();
     this.heap.close();
   }
@@ -87,6 +95,18 @@ function makerOn(device: WasmDevice): LayerMaker<WasmVector> {
     norm: (spec) => new WasmNorm(device, spec),
     activation: (spec) => new WasmActivation(device, spec),
   };
+}
+
+/** For f32: both share the limit of the memory. */
+function doublesBeside(heap: Heap, { dtype, memoryLimit, scoreBudget, requested }: WasmRuntimeOptions) {
+  if (dtype === "f64") return undefined;
+  const doubles = new Doubles(async () => {
+    const runtime = await WasmRuntime.create({ requested, dtype: "f64", memoryLimit, scoreBudget });
+    runtime.heap.beside = () => heap.used;
+    return runtime;
+  });
+  heap.beside = () => doubles.memoryUsed;
+  return doubles;
 }
 
 function heapFor({ dtype, memoryLimit, scoreBudget }: WasmRuntimeOptions, shared: boolean): Heap {

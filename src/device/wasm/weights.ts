@@ -42,6 +42,8 @@ export interface PackedLayer {
   /** 0 without an output map. */
   readonly output: number;
   readonly outputBack: number;
+  /** 0 without one. */
+  readonly outputBias: number;
 }
 
 /** Packs the weights in both directions; the scale goes into the query's or its norm's, but for l2. */
@@ -113,7 +115,7 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
   const plain = region.bytes(LAYER.bytes, "a layer");
   writeStruct(heap, plain, LAYER, { ...fields, ...maps, ...left, sinks: 0, queryNorm: 0, keyNorm: 0 });
   const mayUnderflow = underflows(spec, word);
-  return { at: layer, plain, mayUnderflow, project, projectBack, bias, output, outputBack };
+  return { at: layer, plain, mayUnderflow, project, projectBack, bias, output, outputBack, outputBias };
 }
 
 /** Entries of the product of the value and output maps, and what rounding leaves of them, against the least normal number. */
@@ -168,7 +170,12 @@ export function unpackLayer(heap: Heap, layer: PackedLayer, sizes: LayerSizes): 
     query: map(0, heads * dHead),
     key: map(heads * dHead, kvHeads * dHead),
     value: map((heads + kvHeads) * dHead, kvHeads * dValue),
-    output: layer.output ? { dIn: width, dOut, weight: transposedRows(heap, layer.output, width, 0, dOut) } : undefined,
+    output: layer.output
+      ? {
+          ...{ dIn: width, dOut, weight: transposedRows(heap, layer.output, width, 0, dOut) },
+          bias: layer.outputBias ? heap.reals(layer.outputBias, dOut).slice() : undefined,
+        }
+      : undefined,
     gate: gateWidth > 0 ? map(channelsOf(sizes) - gateWidth, gateWidth) : undefined,
   };
 }
@@ -224,7 +231,7 @@ function columnsOf(heap: Heap, layer: PackedLayer, sizes: LayerSizes) {
 }
 
 /** Rows [first, first + count) of strips of k steps, transposed: row-major [k, count]. */
-function transposedRows(heap: Heap, strips: number, k: number, first: number, count: number) {
+export function transposedRows(heap: Heap, strips: number, k: number, first: number, count: number) {
   const data = heap.word === 4 ? new Float32Array(k * count) : new Float64Array(k * count);
   if (count === 0) return data;
   const height = tileRows(heap);
