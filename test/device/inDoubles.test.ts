@@ -4,6 +4,7 @@ import { Random } from "../../src/base/random.js";
 import { type Tensor, tensor } from "../../src/base/tensor.js";
 import type { LinearizableLayer } from "../../src/device/linearization.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
+import { dot } from "../../src/linalg/vector.js";
 import { createRuntime, type Runtime } from "../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../src/measure/localLipschitz.js";
 
@@ -66,8 +67,7 @@ describe("an f32 run on WebAssembly ends in f64", () => {
     expect(Math.hypot(...found.left.data)).toBeCloseTo(1, 5);
     expect(Math.hypot(...found.right.data)).toBeCloseTo(1, 5);
     const at = await layers[name](double).linearize(x);
-    const image = (await at.jvp(found.right)).data;
-    const inner = image.reduce((sum, entry, i) => sum + entry * found.left.data[i], 0);
+    const inner = dot((await at.jvp(found.right)).data, found.left.data);
     expect(Math.abs(inner / found.sigma - 1)).toBeLessThan(1e-5);
     single.dispose();
     double.dispose();
