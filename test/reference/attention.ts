@@ -4,9 +4,25 @@ import { type Tensor, type TensorLike, tensor } from "../../src/base/tensor.js";
 import type { Mask } from "../../src/layers/attention/mask.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import type { Linear } from "../../src/layers/linear.js";
-
-/** Rows of numbers. */
-type Matrix = number[][];
+import {
+  accumulate,
+  distance2,
+  flat,
+  hadamard,
+  inner,
+  type Matrix,
+  minus,
+  place,
+  rows,
+  sigmoid,
+  slice,
+  tensorOf,
+  times,
+  transpose,
+  unit,
+  zeros,
+} from "./matrices.js";
+import { biasOf, rotateHeads, softmax } from "./scores.js";
 
 export interface ReferenceAttention {
   /** Y, [n, dOut]. */
@@ -206,43 +222,6 @@ function normAt(norm: NonNullable<AttentionSpec["queryNorm"]>, heads: number, to
   };
 }
 
-/** What is added to the score of (i, j) in head h. */
-function biasOf({ bias, heads }: AttentionSpec, h: number, n: number): (i: number, j: number) => number {
-  if (bias === undefined) return () => 0;
-  if ("matrix" in bias) {
-    const { data, shape } = tensorOf(bias.matrix);
-    return (i, j) => data[((shape[0] === 1 ? 0 : h) * n + i) * n + j];
-  }
-  if ("alibi" in bias) {
-    const slope = bias.alibi === true ? alibiSlope(heads, h) : bias.alibi[h];
-    return (i, j) => -slope * Math.abs(i - j);
-  }
-  const { data, shape } = tensorOf(bias.table);
-  return (i, j) => data[bucket(j - i, shape[0], bias.maxDistance, bias.bidirectional) * heads + h];
-}
-
-function alibiSlope(heads: number, h: number): number {
-  let power = 1;
-  while (2 * power <= heads) power *= 2;
-  return h < power ? 2 ** ((-8 * (h + 1)) / power) : 2 ** ((-8 * (2 * (h - power) + 1)) / (2 * power));
-}
-
-/** T5's, as transformers writes it. */
-function bucket(relative: number, buckets: number, maxDistance: number, bidirectional: boolean): number {
-  let first = 0;
-  let count = buckets;
-  let far = relative;
-  if (bidirectional) {
-    count = Math.floor(count / 2);
-    if (far > 0) first = count;
-    far = Math.abs(far);
-  } else far = Math.max(-far, 0);
-  const exact = Math.floor(count / 2);
-  if (far < exact) return first + far;
-  const large = exact + Math.floor((Math.log(far / exact) / Math.log(maxDistance / exact)) * (count - exact) + 1e-6);
-  return first + Math.min(large, count - 1);
-}
-
 /** The value and output maps of one query head: its group's columns of W_V, its rows of W_O. */
 function headMaps(spec: AttentionSpec, h: number, group: number, kvHeads: number) {
   const query = columnsOf(spec.query, h, spec.heads);
@@ -289,123 +268,6 @@ export function allowedPairs(mask: Mask, n: number): boolean[][] {
   return Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => allows(mask, i, j)));
 }
 
-/** Turns the pairs of every head of token p by their frequencies times ±p. */
-function rotateHeads(tokens: Matrix, rope: AttentionSpec["rope"], heads: number, sign: 1 | -1): Matrix {
-  if (rope === undefined) return tokens;
-  const width = tokens[0].length / heads;
-  const given = "angles" in rope ? rows(rope.angles) : undefined;
-  const pairs =
-    given?.[0].length ??
-    ("frequencies" in rope ? rope.frequencies.length : "pairs" in rope ? (rope.pairs ?? width / 2) : width / 2);
-  return tokens.map((token, p) => {
-    const turned = [...token];
-    for (let first = 0; first < token.length; first += width) {
-      for (let c = 0; c < pairs; c++) {
-        const angle = sign * (given ? given[p][c] : p * frequencyOf(rope, c, pairs));
-        const [a, b] = rope.interleaved ? [first + 2 * c, first + 2 * c + 1] : [first + c, first + c + pairs];
-        turned[a] = token[a] * Math.cos(angle) - token[b] * Math.sin(angle);
-        turned[b] = token[a] * Math.sin(angle) + token[b] * Math.cos(angle);
-      }
-    }
-    return turned;
-  });
-}
-
-function frequencyOf(rope: NonNullable<AttentionSpec["rope"]>, c: number, pairs: number): number {
-  if ("base" in rope) return rope.base ** ((-2 * c) / (2 * pairs));
-  return "frequencies" in rope ? rope.frequencies[c] : Number.NaN;
-}
-
-/** Of the finite logits, and of a sink that takes its share and has no value; a row that has none is zero. */
-function softmax(logits: number[], sink = Number.NEGATIVE_INFINITY): number[] {
-  if (Math.max(...logits) === Number.NEGATIVE_INFINITY) return logits.map(() => 0);
-  const largest = Math.max(...logits, sink);
-  const weights = logits.map((s) => Math.exp(s - largest));
-  const total = weights.reduce((sum, weight) => sum + weight, Math.exp(sink - largest));
-  return weights.map((weight) => weight / total);
-}
-
 function affine(x: Matrix, { weight, bias }: Affine): Matrix {
   return times(x, weight).map((row) => row.map((entry, c) => entry + bias[c]));
-}
-
-function rows(x: TensorLike): Matrix {
-  const [n, d] = "shape" in x ? x.shape : x.dims;
-  return Array.from({ length: n }, (_, i) => Array.from(x.data.subarray(i * d, (i + 1) * d)));
-}
-
-function tensorOf(x: TensorLike): Tensor {
-  return tensor(x.data, [...("shape" in x ? x.shape : x.dims)]);
-}
-
-/** Head h's columns of all heads'. */
-function slice(all: Matrix, h: number, heads: number): Matrix {
-  const width = all[0].length / heads;
-  return all.map((row) => row.slice(h * width, (h + 1) * width));
-}
-
-/** Adds a head's columns to all heads'. */
-function place(all: Matrix, part: Matrix, h: number): void {
-  part.forEach((row, i) => {
-    row.forEach((entry, c) => {
-      all[i][h * row.length + c] += entry;
-    });
-  });
-}
-
-function hadamard(a: Matrix, b: Matrix | undefined): Matrix {
-  return b ? a.map((row, i) => row.map((entry, c) => entry * b[i][c])) : a;
-}
-
-function sigmoid(x: number): number {
-  return 1 / (1 + Math.exp(-x));
-}
-
-function flat(x: Matrix): Tensor {
-  return tensor(Float64Array.from(x.flat()), [x.length, x[0].length]);
-}
-
-function zeros(n: number, d: number): Matrix {
-  return Array.from({ length: n }, () => new Array<number>(d).fill(0));
-}
-
-function unit(size: number, at: number): number[] {
-  return Array.from({ length: size }, (_, i) => (i === at ? 1 : 0));
-}
-
-function inner(a: number[], b: number[]): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-}
-
-function minus(a: number[], b: number[]): number[] {
-  return a.map((entry, i) => entry - b[i]);
-}
-
-function distance2(a: number[], b: number[]): number {
-  const difference = minus(a, b);
-  return inner(difference, difference);
-}
-
-function transpose(a: Matrix): Matrix {
-  return a[0].map((_, c) => a.map((row) => row[c]));
-}
-
-function times(a: Matrix, b: Matrix): Matrix {
-  return a.map((row) => {
-    const product = new Array<number>(b[0].length).fill(0);
-    row.forEach((entry, l) => {
-      for (let c = 0; c < product.length; c++) product[c] += entry * b[l][c];
-    });
-    return product;
-  });
-}
-
-function accumulate(sum: Matrix, term: Matrix): void {
-  term.forEach((row, i) => {
-    row.forEach((entry, c) => {
-      sum[i][c] += entry;
-    });
-  });
 }
