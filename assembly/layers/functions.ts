@@ -9,18 +9,18 @@ export let curve: v128 = i64x2.splat(0);
 /** f(x) for the activation at that place of the table; `numbers` are the f64 of one that has some. */
 export function valueOf(kind: i32, numbers: usize, x: v128): v128 {
   switch (kind) {
-    case 0: return gelu(x);
-    case 1: return geluTanh(x);
-    case 2: return swish(x, 1.702);
-    case 3: return swish(x, 1);
-    case 4: return relu(x);
-    case 5: return relu2(x);
-    case 6: return relu6(x);
-    case 7: return tanh(x);
-    case 8: return mish(x);
-    case 9: return sigmoid(x);
-    case 10: return clippedGelu(x);
-    case 11: return xielu(x, load<f64>(numbers), load<f64>(numbers, 8), load<f64>(numbers, 16), load<f64>(numbers, 24));
+    case 0: return xielu(x, load<f64>(numbers), load<f64>(numbers, 8), load<f64>(numbers, 16), load<f64>(numbers, 24));
+    case 1: return gelu(x);
+    case 2: return geluTanh(x);
+    case 3: return swish(x, 1.702);
+    case 4: return swish(x, 1);
+    case 5: return relu(x);
+    case 6: return relu2(x);
+    case 7: return relu6(x);
+    case 8: return tanh(x);
+    case 9: return mish(x);
+    case 10: return sigmoid(x);
+    case 11: return clippedGelu(x);
   }
   return unreachable();
 }

@@ -50,7 +50,7 @@ const kinds = Object.keys(steepest) as (keyof typeof steepest)[];
 export function resolveActivation(label: string, activation: unknown): ResolvedActivation {
   if (typeof activation === "string") {
     const kind = checkOneOf(label, activation, kinds);
-    return { kind, index: kinds.indexOf(kind), numbers: [], steepest: steepest[kind] };
+    return { kind, index: 1 + kinds.indexOf(kind), numbers: [], steepest: steepest[kind] };
   }
   if (typeof activation !== "object" || activation === null) {
     throw wrongKind(label, "the name of an activation, or xielu with its numbers", activation);
@@ -66,5 +66,5 @@ export function resolveActivation(label: string, activation: unknown): ResolvedA
   const epsilon = number("epsilon", Number.MIN_VALUE);
   // Without bound where x² is there; else the slope lies between those far left, beta − alphaN, and next to 0, beta.
   const bound = alphaP === 0 ? Math.max(Math.abs(beta), Math.abs(beta - alphaN)) : Number.POSITIVE_INFINITY;
-  return { kind, index: kinds.length, numbers: [alphaP, alphaN, beta, epsilon], steepest: bound };
+  return { kind, index: 0, numbers: [alphaP, alphaN, beta, epsilon], steepest: bound };
 }

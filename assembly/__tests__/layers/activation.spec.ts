@@ -3,7 +3,7 @@ import { Activation, activate } from "../../layers/activation";
 import { NR, ROW, WORD } from "../../base/simd";
 
 const KINDS: i32 = 12;
-const SIGMOID: i32 = 9;
+const SIGMOID: i32 = 10;
 
 /** xIELU's, and of no effect on the others. */
 function numbers(): usize {
