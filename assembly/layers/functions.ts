@@ -21,6 +21,7 @@ export function valueOf(kind: i32, numbers: usize, x: v128): v128 {
     case 9: return mish(x);
     case 10: return sigmoid(x);
     case 11: return clippedGelu(x);
+    case 12: return laplace(x);
   }
   return unreachable();
 }
@@ -50,17 +51,23 @@ function clamp(x: v128, most: f64): v128 {
   return f64x2.pmin(f64x2.pmax(x, splat(-most)), splat(most));
 }
 
-/** x·Φ(x), with Φ(−|x|) by erfcx. */
+/** Φ(z) for |z| ≤ 39, with Φ(−|z|) by erfcx, and its density. */
+function normal(z: v128): v128 {
+  density = mul(splat(0.3989422804014327), gaussian(z));
+  // ½·√(2π) = 1.2533…
+  const tail = mul(mul(splat(1.2533141373155001), erfcx(mul(splat(0.7071067811865476), f64x2.abs(z)))), density);
+  return v128.bitselect(f64x2.sub(splat(1), tail), tail, positive(z));
+}
+
+let density: v128 = i64x2.splat(0);
+
+/** x·Φ(x). */
 function gelu(x: v128): v128 {
   const near = clamp(x, 39);
-  const density = mul(splat(0.3989422804014327), gaussian(near));
-  // ½·√(2π) = 1.2533…
-  const tail = mul(mul(splat(1.2533141373155001), erfcx(mul(splat(0.7071067811865476), f64x2.abs(near)))), density);
-  const right = positive(x);
-  const share = v128.bitselect(f64x2.sub(splat(1), tail), tail, right);
+  const share = normal(near);
   slope = madd(near, density, share);
   curve = mul(density, f64x2.sub(splat(2), mul(near, near)));
-  return mul(v128.bitselect(x, near, right), share);
+  return mul(v128.bitselect(x, near, positive(x)), share);
 }
 
 function clippedGelu(x: v128): v128 {
@@ -69,6 +76,16 @@ function clippedGelu(x: v128): v128 {
   slope = v128.andnot(slope, beyond);
   curve = v128.andnot(curve, beyond);
   return v128.bitselect(most, y, beyond);
+}
+
+/** Φ((x − μ)/σ): X. Ma et al., "Mega: moving average equipped gated attention" (2022), arXiv 2209.10655. */
+function laplace(x: v128): v128 {
+  const steep = splat(1 / 0.282095);
+  const z = clamp(mul(f64x2.sub(x, splat(0.707107)), steep), 39);
+  const share = normal(z);
+  slope = mul(density, steep);
+  curve = mul(f64x2.neg(z), mul(slope, steep));
+  return share;
 }
 
 /** The sigmoid of x, and that of −x in `other`. */

@@ -15,12 +15,14 @@ const steepest = {
   mish: 1.088498161251728,
   sigmoid: 0.25,
   "gelu-10": 1.1289041451851549,
+  laplace: 1.4142125184828966,
 } as const;
 
 /**
  * A function of one number, applied to every element: "gelu" is x·Φ(x), "gelu-tanh" its approximation by tanh,
  * "quick-gelu" x·sigmoid(1.702 x), "silu" x·sigmoid(x), "relu2" relu(x)², "relu6" relu(x) up to 6, "mish"
- * x·tanh(log(1 + eˣ)), "gelu-10" gelu up to 10; or an activation with numbers of its own.
+ * x·tanh(log(1 + eˣ)), "gelu-10" gelu up to 10, "laplace"
+ * Φ((x − 0.707107)/0.282095); or an activation with numbers of its own.
  */
 export type Activation = keyof typeof steepest | Xielu;
 

@@ -33,6 +33,7 @@ functions = {
     "mish": lambda x: x * tanh(log(1 + exp(x))),
     "sigmoid": sigmoid,
     "gelu-10": lambda x: min(gelu(x), mpf(10)),
+    "laplace": lambda x: erfc(-(x - mpf("0.707107")) / (mpf("0.282095") * sqrt(mpf(2)))) / 2,
     "xielu": xielu,
 }
 

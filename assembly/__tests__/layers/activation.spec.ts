@@ -2,8 +2,9 @@ import { curve, slope, valueOf } from "../../layers/functions";
 import { Activation, activate } from "../../layers/activation";
 import { NR, ROW, WORD } from "../../base/simd";
 
-const KINDS: i32 = 12;
+const KINDS: i32 = 13;
 const SIGMOID: i32 = 10;
+const LAPLACE: i32 = 12;
 
 /** xIELU's, and of no effect on the others. */
 function numbers(): usize {
@@ -36,10 +37,10 @@ describe("the table of activations", () => {
       }
     }
   });
-  it("has nothing at 0, but for the sigmoid", () => {
+  it("has nothing at 0, but for the sigmoid and the Laplace activation", () => {
     const given = numbers();
     for (let kind = 0; kind < KINDS; kind++) {
-      const want = kind == SIGMOID ? 0.5 : 0;
+      const want = kind == SIGMOID ? 0.5 : kind == LAPLACE ? 0.006095 : 0;
       expect(abs(first(valueOf(kind, given, at(0))) - want)).toBeLessThan(1e-6);
     }
   });

@@ -114,6 +114,14 @@ fn activation(x: f32) -> vec3f {
   let y = gelu(x);
   return select(y, vec3f(10.0, 0.0, 0.0), y.x > 10.0);
 }`,
+  // Φ((x − μ)/σ).
+  laplace: `${GELU}
+fn activation(x: f32) -> vec3f {
+  let steep = 3.544905085166345;
+  let z = clamp((x - 0.707107) * steep, -13.0, 13.0);
+  let slope = 0.3989422804014327 * exp(-0.5 * z * z) * steep;
+  return vec3f(0.5 * erfc(-z * 0.7071067811865476), slope, -z * slope * steep);
+}`,
   // a·x² + c·x for x > 0, otherwise b·(exp(min(x, e)) − 1 − x) + c·x: arXiv 2411.13010.
   xielu: `${EXPM1}
 fn activation(x: f32) -> vec3f {

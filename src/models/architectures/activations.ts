@@ -8,6 +8,7 @@ export const activations: Readonly<Record<string, Activation>> = {
   gelu_pytorch_tanh: "gelu-tanh",
   gelu_accurate: "gelu-tanh",
   gelu_10: "gelu-10",
+  laplace: "laplace",
   quick_gelu: "quick-gelu",
   silu: "silu",
   swish: "silu",
