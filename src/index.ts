@@ -10,7 +10,7 @@ export type { LinearOperator } from "./device/operator.js";
 export * from "./invertible/index.js";
 export { type BlockNormOptions, type BlockNorms, blockNorms } from "./jacobian/blockNormsOf.js";
 export { gradient } from "./jacobian/gradient.js";
-export { norm } from "./jacobian/norm.js";
+export { type NormOptions, norm } from "./jacobian/norm.js";
 export { toDense } from "./jacobian/toDense.js";
 export type { LocalBounds } from "./jacobian/upperBound.js";
 export { upperBound } from "./jacobian/upperBoundOf.js";

@@ -1,8 +1,8 @@
 // What one head contributes to the local bounds at X, token by token (MATH 8.3).
 
+import type { HostHead, HostPrimal } from "../layers/attention/hostPrimal.js";
 import { largestEigenvalueAbove } from "../linalg/cholesky.js";
 import { congruence } from "../linalg/gram.js";
-import type { HostHead, HostPrimal } from "./hostPrimal.js";
 import type { HeadNorms } from "./weightNorms.js";
 
 /** With ξ_ij = v_j − o_i, ξ′ = ξ W_O, g_ij = ∂s_ij/∂x_j; arrays of n are by output token i, of n·n by (i, j). */

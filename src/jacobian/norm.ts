@@ -1,5 +1,5 @@
 // Norms of a Jacobian as one matrix, which is never formed (docs/theory.md, section 2.5).
-import { wrongValue } from "../base/check.js";
+import { checkInteger, wrongValue } from "../base/check.js";
 import { sizeOf } from "../base/tensor.js";
 import type { DeviceOperator, EntrySums, LinearOperator } from "../device/operator.js";
 import { spectralNorm } from "../spectral/spectralNorm.js";
@@ -8,28 +8,39 @@ import { applied, lines } from "./applied.js";
 /** Of order 2: some hundred times what it needs. */
 const MOST_STEPS = 1000;
 
+/** Options of `norm`. */
+export interface NormOptions {
+  /** Of order 2, default 1000. */
+  maxSteps?: number;
+}
+
 /**
  * The 1-, 2-, ∞- or Frobenius norm of the [outputs, inputs] Jacobian. 1, ∞ and "fro" are sums over all entries,
  * accumulated in doubles: of attention on WebAssembly in O(heads·n²·dIn·dOut) time, of other operators from as many
  * products as there are outputs. 2 is sigma of `spectralNorm` at rtol 1e-8 in f64 and 1e-4 in f32.
- * @throws RangeError for another order; for 2 where 1000 steps do not settle it
+ * @throws RangeError for another order; for 2 where `maxSteps` do not settle it
  * @example
  * const size = await norm(linearization, "fro");
  */
-export async function norm(J: LinearOperator, order: 1 | 2 | number | "fro"): Promise<number> {
+export async function norm(
+  J: LinearOperator,
+  order: 1 | 2 | number | "fro",
+  { maxSteps = MOST_STEPS }: NormOptions = {},
+): Promise<number> {
+  checkInteger("maxSteps", maxSteps, 1);
   if (order !== 1 && order !== 2 && order !== Number.POSITIVE_INFINITY && order !== "fro") {
     throw wrongValue("order", '1, 2, Infinity or "fro"', order);
   }
   return applied(J, async (operator) => {
-    if (order === 2) return largestSingularValue(J, operator);
+    if (order === 2) return largestSingularValue(J, operator, maxSteps);
     const { one, infinity, frobenius } = await sumsOf(operator);
     return order === 1 ? one : order === "fro" ? frobenius : infinity;
   });
 }
 
-async function largestSingularValue(J: LinearOperator, { device }: DeviceOperator): Promise<number> {
+async function largestSingularValue(J: LinearOperator, { device }: DeviceOperator, maxSteps: number): Promise<number> {
   const rtol = device.dtype === "f32" ? 1e-4 : 1e-8;
-  const { sigma, status, message } = await spectralNorm(J, { maxSteps: MOST_STEPS, rtol });
+  const { sigma, status, message } = await spectralNorm(J, { maxSteps, rtol });
   if (status === "step-limit") throw new RangeError(`norm(J, 2): ${message} spectralNorm takes other options`);
   return sigma;
 }

@@ -1,8 +1,8 @@
 // U_schur: σ² ≤ max_j Σ_i λ_i w_ij with λ_i = λ_max(Σ_j J_ij J_ijᵀ/w_ij), for any weights (docs/theory.md, section 8.3b).
 import { turn } from "../base/turn.js";
+import { type HostPrimal, seenTokens } from "../layers/attention/hostPrimal.js";
 import { Pencil } from "../linalg/pencil.js";
 import type { Workspace } from "../linalg/workspace.js";
-import { type HostPrimal, seenTokens } from "./hostPrimal.js";
 import { ValueSpace } from "./valueSpace.js";
 
 /** Rounds end when one gains less than this. */

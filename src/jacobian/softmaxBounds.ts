@@ -1,9 +1,10 @@
 // Bounds of the literature that know of P only how sharp its rows are: Yudin et al. 2025 and Nair 2025, far looser than
 // U_schur (docs/theory.md, section 8.3c).
+
+import type { HostHead, HostPrimal } from "../layers/attention/hostPrimal.js";
 import { collatzWielandt } from "../linalg/collatzWielandt.js";
 import { product } from "../linalg/dense.js";
 import { normAbove, transposed } from "../linalg/gram.js";
-import type { HostHead, HostPrimal } from "./hostPrimal.js";
 import type { WeightNorms } from "./weightNorms.js";
 
 /**

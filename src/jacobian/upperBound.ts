@@ -1,12 +1,12 @@
 // Certified upper bounds on the largest singular value of attention's Jacobian at X (MATH 8.2, 8.3), in doubles.
 import { turn } from "../base/turn.js";
+import { type HostPrimal, queryCovariance } from "../layers/attention/hostPrimal.js";
 import { largestEigenvalueAbove } from "../linalg/cholesky.js";
 import { collatzWielandt } from "../linalg/collatzWielandt.js";
 import { product } from "../linalg/dense.js";
 import { congruence, normAbove, transposed } from "../linalg/gram.js";
 import { hostWorkspace } from "../linalg/workspace.js";
 import { diameter, type HeadTerms, headTerms } from "./headTerms.js";
-import { type HostPrimal, queryCovariance } from "./hostPrimal.js";
 import { roundWork, schurBound } from "./schur.js";
 import { softmaxBounds } from "./softmaxBounds.js";
 import { type WeightNorms, weightNorms } from "./weightNorms.js";

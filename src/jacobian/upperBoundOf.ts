@@ -27,7 +27,7 @@ export async function upperBound(J: LinearOperator): Promise<LocalBounds> {
     }
     const { spec, x } = await attention.read();
     const [{ hostPrimal }, { upperBound: localBoundsOf }] = await Promise.all([
-      import("./hostPrimal.js"),
+      import("../layers/attention/hostPrimal.js"),
       import("./upperBound.js"),
     ]);
     return localBoundsOf(hostPrimal(spec, x), attention.layer);

@@ -1,8 +1,9 @@
 // A token's blocks of the Jacobian in the value space of all heads: ∂y_i/∂x_j is N_ij W_O with N_ij [dIn, heads·dValue],
 // N_ij^h = P_ij (W_V + g_ij ξ_ij), and W_Q C_i more for j = i. No block is ever formed: the Gram matrices of the weights
 // are, once, and for each token Σ_j N_ijᵀN_ij/w_j from them (docs/theory.md, section 8.3b).
+
+import type { HostPrimal } from "../layers/attention/hostPrimal.js";
 import { part, turned, type Workspace } from "../linalg/workspace.js";
-import type { HostPrimal } from "./hostPrimal.js";
 import { WeightGrams } from "./weightGrams.js";
 
 /** Rows of a symmetric product that are made together: what lies beyond the diagonal in them is work for nothing. */

@@ -1,6 +1,7 @@
 // Gram matrices of all heads' weights side by side: what sums over a token's blocks are made of.
+
+import type { HostHead, HostPrimal } from "../layers/attention/hostPrimal.js";
 import { part, turned, type Workspace } from "../linalg/workspace.js";
-import type { HostHead, HostPrimal } from "./hostPrimal.js";
 
 export class WeightGrams {
   /** heads·dValue, and heads·dHead. */

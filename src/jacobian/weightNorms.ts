@@ -1,10 +1,10 @@
 // What the local bounds need of a layer's weights alone, each from above. Factors L with L Lᵀ ⪰ W Wᵀ stand for weights
 // wherever only lengths matter: |L ᵀz| ≥ |Wᵀz|, at the width of a head instead of the model's.
 
+import type { HostPrimal } from "../layers/attention/hostPrimal.js";
 import { factorAbove, largestEigenvalueAbove } from "../linalg/cholesky.js";
 import { product } from "../linalg/dense.js";
 import { congruence, gramAbove, normAbove, transposed } from "../linalg/gram.js";
-import type { HostPrimal } from "./hostPrimal.js";
 
 export interface HeadNorms {
   /** ‖W_V,h W_O,h‖ and ‖W_V,h‖. */

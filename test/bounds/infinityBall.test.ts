@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { tensor } from "../../src/base/tensor.js";
 import { bounds } from "../../src/bounds/index.js";
 import { layerHead } from "../../src/bounds/layerHeads.js";
-import { hostPrimal } from "../../src/jacobian/hostPrimal.js";
+import { hostPrimal } from "../../src/layers/attention/hostPrimal.js";
 import { resolveSpec } from "../../src/layers/attention/spec.js";
 import { apply, transposed } from "../../src/linalg/matrix.js";
 import { dense } from "../jacobian/dense.js";

@@ -77,6 +77,17 @@ describe.each(variants)("norms in $name", (variant) => {
     );
   });
 
+  it("of order 2 that run out of steps say so, and the next call has the steps it needs", async () => {
+    const { spec, x } = loadFixtures().find(({ expected }) => expected.sigma[0] > 0 && expected.sigma[1] > 0)!;
+    const layer = runtime.attention(spec);
+    const at = await layer.linearize(x);
+    await expect(norm(at, 2, { maxSteps: 1 })).rejects.toThrow(/norm\(J, 2\): The 1 step allowed/);
+    await expect(norm(at, 2, { maxSteps: 0 })).rejects.toThrow(RangeError);
+    expect(await norm(at, 2)).toBeGreaterThan(0);
+    at.dispose();
+    layer.dispose();
+  });
+
   it("refuse another order, an rtol out of range, and a disposed linearization", async () => {
     const [{ spec, x }] = loadFixtures();
     const layer = runtime.attention(spec);

@@ -1,5 +1,5 @@
 // The Jacobian of attention in plain loops, from the host's primal.
-import { type HostPrimal, queryCovariance, seenTokens } from "../../src/jacobian/hostPrimal.js";
+import { type HostPrimal, queryCovariance, seenTokens } from "../../src/layers/attention/hostPrimal.js";
 import { product } from "../../src/linalg/dense.js";
 
 /** N_ij [dIn, heads·dValue] entry by entry: ∂y_i/∂x_j = N_ij W_O. */

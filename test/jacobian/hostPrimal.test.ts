@@ -1,8 +1,8 @@
 // What never enters the Jacobian never enters the host's primal (docs/theory.md, section 2.7).
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type HostPrimal, hostPrimal } from "../../src/jacobian/hostPrimal.js";
 import { upperBound } from "../../src/jacobian/upperBound.js";
+import { type HostPrimal, hostPrimal } from "../../src/layers/attention/hostPrimal.js";
 import { type Modifier, onHost } from "../../src/layers/attention/modifiers.js";
 import { type AttentionSpec, resolveSpec } from "../../src/layers/attention/spec.js";
 import { product } from "../../src/linalg/dense.js";

@@ -1,7 +1,7 @@
 // Products with many blocks of a Jacobian at once: the weights' products in the kernels, a rank of one a head between
 // them (MATH 2.4): J_ij x = W_Oᵀ [P (W_Vᵀx + (v_j − o_i)⟨ĝ, W_Kᵀx⟩)]_h, and on the diagonal C_iᵀ W_Qᵀ x more.
 
-import { type HostPrimal, queryCovariance, seenTokens } from "../../jacobian/hostPrimal.js";
+import { type HostPrimal, queryCovariance, seenTokens } from "../../layers/attention/hostPrimal.js";
 import { norm } from "../../linalg/vector.js";
 import type { BlockProducts } from "../operator.js";
 import type { Heap, Region } from "./heap.js";

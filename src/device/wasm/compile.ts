@@ -2,6 +2,9 @@
 import { DeviceError } from "../../base/errors.js";
 import { type WasmModule, WebAssembly } from "./webassembly.js";
 
+/** The binaries of scripts/kernels.mjs. */
+export type KernelName = "f32-simd" | "f32-relaxed" | "f64-simd" | "f64-relaxed";
+
 /** The namespace, or an error that says what is missing. */
 export function webAssembly(): NonNullable<typeof WebAssembly> {
   if (!WebAssembly) throw new DeviceError("this JavaScript runtime has no WebAssembly");

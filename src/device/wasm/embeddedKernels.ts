@@ -1,6 +1,5 @@
 // The kernels as the package carries them: base64, decoded and compiled at first use.
-import { compile } from "./compile.js";
-import type { KernelName } from "./kernels.js";
+import { compile, type KernelName } from "./compile.js";
 import type { WasmModule } from "./webassembly.js";
 
 /** Each binary is a chunk of its own, so that a first measurement loads one of the four. */

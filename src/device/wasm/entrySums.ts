@@ -1,7 +1,7 @@
 // Norms of a Jacobian that are sums over its entries, from its blocks, which are never stored (MATH 2.4, 2.5).
 
 import { turn } from "../../base/turn.js";
-import { type HostPrimal, queryCovariance, seenTokens } from "../../jacobian/hostPrimal.js";
+import { type HostPrimal, queryCovariance, seenTokens } from "../../layers/attention/hostPrimal.js";
 import { product } from "../../linalg/dense.js";
 import type { EntrySums } from "../operator.js";
 import { type Heap, Region } from "./heap.js";

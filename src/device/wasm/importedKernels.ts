@@ -1,10 +1,11 @@
 // The kernels where WebAssembly may not be compiled from bytes (workerd, Vercel's edge): static imports, which the
 // platform's bundler turns into compiled modules. The edge builds have this in the place of embeddedKernels.ts.
+
+import type { KernelName } from "./compile.js";
 import f32Relaxed from "./f32-relaxed.wasm";
 import f32Simd from "./f32-simd.wasm";
 import f64Relaxed from "./f64-relaxed.wasm";
 import f64Simd from "./f64-simd.wasm";
-import type { KernelName } from "./kernels.js";
 import type { WasmModule } from "./webassembly.js";
 
 const modules: Record<KernelName, WasmModule> = {

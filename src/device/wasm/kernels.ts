@@ -3,7 +3,7 @@ import { wrongKind } from "../../base/check.js";
 import { DeviceError } from "../../base/errors.js";
 import type { URLLike } from "../../base/platform.js";
 import { version } from "../../base/version.js";
-import { compile, instantiate, webAssembly } from "./compile.js";
+import { compile, instantiate, type KernelName, webAssembly } from "./compile.js";
 import { loadKernels } from "./embeddedKernels.js";
 import type { Heap } from "./heap.js";
 import { ABI } from "./layout.js";
@@ -68,8 +68,6 @@ const RELAXED_PROBE = Uint8Array.of(
 );
 
 export type Simd = "relaxed" | "simd128";
-/** The binaries of scripts/kernels.mjs. */
-export type KernelName = "f32-simd" | "f32-relaxed" | "f64-simd" | "f64-relaxed";
 export type KernelSource = WasmModule | Uint8Array | ArrayBuffer | URLLike | string;
 
 type KernelLoader = (name: KernelName) => Promise<WasmModule>;

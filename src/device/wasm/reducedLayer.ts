@@ -3,7 +3,6 @@
 // with W = Q·R the layer of the triangles R has the same singular values (those of the Gram matrices WᵀW = RᵀR).
 import { type Tensor, tensor } from "../../base/tensor.js";
 import type { Core } from "../operator.js";
-import type { WasmAttentionOperator } from "./attentionOperator.js";
 import type { WasmDevice, WasmLease, WasmVector } from "./device.js";
 import { borrow, type Heap, type Region } from "./heap.js";
 import type { Kernels } from "./kernels.js";
@@ -74,7 +73,17 @@ export function reduceLayer(
 
 /** The operator in the coordinates of its reduced layer, in the lease: only the kernels' layer differs. */
 export function coreOf(
-  { device, primal: whole, inShape: [n], roundoff }: WasmAttentionOperator,
+  {
+    device,
+    primal: whole,
+    inShape: [n],
+    roundoff,
+  }: {
+    readonly device: WasmDevice;
+    readonly primal: number;
+    readonly inShape: readonly number[];
+    readonly roundoff: number;
+  },
   { at, dIn, dOut, input, output }: ReducedLayer,
   lease: WasmLease,
   lockstep?: Lockstep,

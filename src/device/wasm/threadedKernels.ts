@@ -1,6 +1,7 @@
 // The kernels of teams of threads, as embeddedKernels.ts has those of one thread.
+
+import type { KernelName } from "./compile.js";
 import { compileEmbedded } from "./embeddedKernels.js";
-import type { KernelName } from "./kernels.js";
 import type { WasmModule } from "./webassembly.js";
 
 const binaries = {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DeviceError } from "../../../src/base/errors.js";
 import { Random } from "../../../src/base/random.js";
 import { tensor } from "../../../src/base/tensor.js";
+import type { LinearizableLayer } from "../../../src/device/linearization.js";
 import type { KernelSource } from "../../../src/device/wasm/kernels.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import { multiplyAdds } from "../../../src/device/wasm/space.js";
@@ -83,6 +84,27 @@ describe.each(variants.filter(({ simd }) => simd !== "none"))("in $name", ({ dty
           await runtime.norm({ kind: "layer", gain, epsilon: 1e-5 }).forward(x),
           await runtime.activate("gelu", x),
         ];
+        expect(await of(together)).toEqual(await of(alone));
+      }
+    });
+
+    it("a block has the bits of one thread: output, products, gradient and sigma", async () => {
+      const random = new Random(8);
+      const draw = (...shape: number[]) =>
+        tensor(random.fillGaussian(new Float64Array(shape.reduce((product, size) => product * size)), 0.4), shape);
+      const map = (from: number, to: number) => ({ weight: draw(from, to), bias: draw(to) });
+      const spec = { heads: 3, query: map(18, 18), key: map(18, 18), value: map(18, 18), output: map(18, 18) };
+      const feedForward = { up: map(18, 31), gate: map(18, 31), down: map(31, 18), activation: "silu" } as const;
+      const norm = { kind: "layer", gain: draw(18), epsilon: 1e-5 } as const;
+      for (const n of [3, 37]) {
+        const [x, u, g] = [draw(n, 18), draw(n, 18), draw(n, 18)];
+        const of = async (runtime: WasmRuntime) => {
+          const branch = (layer: LinearizableLayer) => runtime.residual(runtime.chain([runtime.norm(norm), layer]));
+          const block = runtime.chain([branch(runtime.attention(spec)), branch(runtime.feedForward(feedForward))]);
+          const at = await block.linearize(x);
+          const products = [at.output, await at.jvp(u), await at.vjp(g), await gradient(at, u, g)];
+          return { products, sigma: await spectralNorm(at, { maxSteps: 5 }) };
+        };
         expect(await of(together)).toEqual(await of(alone));
       }
     });

@@ -1,7 +1,7 @@
 // What happens between projections and scores, on the host: a kind of attention is a constructor here, and nothing else
 // in src/jacobian asks which it is.
-import { biasAt } from "../layers/attention/bias.js";
-import type { ResolvedSpec } from "../layers/attention/spec.js";
+import { biasAt } from "./bias.js";
+import type { ResolvedSpec } from "./spec.js";
 
 /** Scores s_ij of one head from its queries and keys [n, d], rotated where the layer has rotary positions. */
 export interface Score {

@@ -1,6 +1,7 @@
 // Tokens about their mean x̄: what projections of them share is kept apart from what differs, before anything is rounded.
-import type { ResolvedLinear } from "../layers/linear.js";
-import { product } from "../linalg/dense.js";
+
+import { product } from "../../linalg/dense.js";
+import type { ResolvedLinear } from "../linear.js";
 
 export class Centred {
   readonly n: number;

@@ -1,14 +1,14 @@
 // Attention at one input in doubles on the host (MATH 1), for what is not worth a kernel or must be certified.
 
-import { mayAttend, resolveMask } from "../layers/attention/mask.js";
-import { refuseOnHost } from "../layers/attention/modifiers.js";
-import { anglesAt } from "../layers/attention/rope.js";
-import type { ResolvedScoreNorm } from "../layers/attention/scoreNorm.js";
-import type { ResolvedSpec } from "../layers/attention/spec.js";
-import { product } from "../linalg/dense.js";
+import { product } from "../../linalg/dense.js";
 import { Centred, takeMeanRow } from "./centred.js";
+import { mayAttend, resolveMask } from "./mask.js";
+import { refuseOnHost } from "./modifiers.js";
 import { NormedRows } from "./normedRows.js";
+import { anglesAt } from "./rope.js";
 import { type Score, scoreOf } from "./score.js";
+import type { ResolvedScoreNorm } from "./scoreNorm.js";
+import type { ResolvedSpec } from "./spec.js";
 
 /** One query head; matrices row-major. q and k are those of the scores, behind norms and rotations. */
 export interface HostHead {

@@ -1,5 +1,5 @@
 // QK-norm of one head on the host: rows after it, and slopes pulled back through it (docs/theory.md, sections 3 and 14.4).
-import type { ResolvedScoreNorm } from "../layers/attention/scoreNorm.js";
+import type { ResolvedScoreNorm } from "./scoreNorm.js";
 
 export class NormedRows {
   readonly #d: number;
