@@ -5,12 +5,12 @@
  * iterable only when its turn comes. A rejection is thrown where its result would have been yielded.
  */
 export async function* inOrder<T, R>(
-  items: Iterable<T>,
+  items: Iterable<T> | AsyncIterable<T>,
   atOnce: number,
   run: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void> {
   const pending: Promise<R>[] = [];
-  for (const item of items) {
+  for await (const item of items) {
     const result = run(item);
     // Until its turn to be thrown comes, a rejection is nobody's.
     result.catch(() => {});

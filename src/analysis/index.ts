@@ -1,11 +1,12 @@
 // howsmooth/analysis: sweeps over layers, lengths and samples, and what they add up to.
 
 export { boundsOfModel } from "./boundsOfModel.js";
+export type { LayerSource } from "./cells.js";
 export { type ComparedRow, type Comparison, compareReports } from "./compare.js";
 export { fitOf, fitPowerLaw, type PowerLaw } from "./fit.js";
 export { type Growth, judgeReport, type Limits, rowsAbove, rowsGrown, type Verdict } from "./gate.js";
 export { type Measured, measureLayer } from "./measured.js";
-export type { LayerSource, Measure } from "./measureRow.js";
+export type { Measure } from "./measureRow.js";
 export {
   assembleReport,
   type FailedRow,

@@ -4,22 +4,11 @@ import { throwIfAborted } from "../base/check.js";
 import { deriveSeed } from "../base/random.js";
 import type { Tensor } from "../base/tensor.js";
 import type { LinearizableLayer } from "../device/linearization.js";
-import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { SpectralNormOptions } from "../spectral/result.js";
+import type { Cell, LayerSource } from "./cells.js";
 import { hashOf } from "./digest.js";
 import { keepMeasured, type Measured } from "./measured.js";
-import type { Part, PartName, Row } from "./report.js";
-import type { Window } from "./windows.js";
-
-/** Where a layer comes from, to make it on another runtime: in a worker, say. */
-export interface LayerSource {
-  readonly layer: number;
-  readonly part: PartName;
-  /** null: the whole layer. */
-  readonly head: number | null;
-  /** The whole layer's weights; the same function for all rows of a layer, heads too. */
-  readonly spec: () => Promise<AttentionSpec>;
-}
+import type { Part, Row } from "./report.js";
 
 /** Measures one layer at one input; `measureLayer` unless another is given. */
 export type Measure = (
@@ -28,14 +17,6 @@ export type Measure = (
   options: SpectralNormOptions,
   source: LayerSource,
 ) => Promise<Measured>;
-
-/** A row to be: the layer or head, where it comes from, the window and the layer's input there. */
-export interface Cell {
-  layer: LinearizableLayer;
-  source: LayerSource;
-  window: Window;
-  x: Tensor;
-}
 
 /** The seed of a row's random start. Those of attention have been the same since version 0.1.0. */
 export function rowSeed(seed: number, { layer, part, head, n, sample }: Part & { n: number; sample: number }): number {
@@ -51,11 +32,17 @@ export type KeyOf = (cell: Cell, seed: number) => Promise<string | null>;
  * where they cannot be read, which the row's measurement then says.
  */
 export function keysOfRows({ rtol = null, bracket = null }: { rtol?: number | null; bracket?: number | null }): KeyOf {
-  const hashes = new WeakMap<LayerSource["spec"], Promise<string | null>>();
-  return async ({ source: { part, head, spec }, x: { data, shape } }, seed) => {
-    const hashing = hashes.get(spec) ?? spec().then(hashOf, () => null);
-    hashes.set(spec, hashing);
-    const weights = await hashing;
+  const hashes = new WeakMap<() => Promise<unknown>, Promise<string | null>>();
+  const hashOfWeights = ({ spec, weights }: LayerSource) => {
+    const from = spec ?? weights;
+    if (!from) return null;
+    const hashing = hashes.get(from) ?? (weights ?? (() => spec!().then(hashOf)))().catch(() => null);
+    hashes.set(from, hashing);
+    return hashing;
+  };
+  return async ({ source, x: { data, shape } }, seed) => {
+    const { part, head } = source;
+    const weights = await hashOfWeights(source);
     if (weights === null) return null;
     return hashOf({ part, head, weights, input: { data, shape }, settings: { rtol, bracket, seed } });
   };

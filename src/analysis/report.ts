@@ -24,9 +24,14 @@ export interface Report {
 export type Row = MeasuredRow | FailedRow;
 
 /** What was measured of a model: docs/theory.md says what each includes. */
-export type PartName = "attention" | "normed-attention" | "feed-forward" | "block" | "model";
+export type PartName = (typeof partNames)[number];
 
-export const partNames: readonly PartName[] = ["attention", "normed-attention", "feed-forward", "block", "model"];
+/** "normed-model" is the model through the norm behind its last block, where it has one. */
+export const partNames = ["attention", "normed-attention", "feed-forward", "block", "model", "normed-model"] as const;
+
+export function isOfModel(part: PartName): part is "model" | "normed-model" {
+  return part === "model" || part === "normed-model";
+}
 
 /** A part of a layer, one head of its attention, or the whole model. */
 export interface Part {
@@ -164,7 +169,7 @@ export function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string | 
 
 /** As in "layer 3", which is its attention, "layer 3, head 1", "layer 3, block" or "model". */
 export function partOf({ layer, part = "attention", head }: Omit<Part, "part"> & { part?: PartName }): string {
-  if (part === "model") return part;
+  if (isOfModel(part)) return part;
   const name = part === "attention" ? "" : `, ${part}`;
   return `layer ${layer}${name}${head === null ? "" : `, head ${head}`}`;
 }
@@ -174,10 +179,23 @@ export function placeOf(row: Omit<Part, "part"> & { part?: PartName; n: number; 
   return `${partOf(row)}, n ${row.n}, sample ${row.sample}`;
 }
 
+/** The parts of a sweep in the order of its rows: by layer, part and head, and then the whole model. */
+export function plannedParts({ of, layers, heads }: Pick<Settings, "of" | "layers" | "heads">, count: number): Part[] {
+  const ofLayers = of.filter((part) => !isOfModel(part));
+  const each = (part: PartName) => [
+    null,
+    ...(heads && part === "attention" ? Array.from({ length: count }, (_, at) => at) : []),
+  ];
+  return [
+    ...layers.flatMap((layer) => ofLayers.flatMap((part) => each(part).map((head) => ({ layer, part, head })))),
+    ...of.filter(isOfModel).map((part) => ({ layer: 0, part, head: null })),
+  ];
+}
+
 /** How many rows a complete report of this sweep has. */
 export function plannedRows({ model, options }: Provenance): number {
-  const { layers, heads, lengths, samples } = options;
-  return layers.length * (heads ? 1 + model.heads : 1) * lengths.length * samples;
+  const { lengths, samples } = options;
+  return plannedParts(options, model.heads).length * lengths.length * samples;
 }
 
 export function isMeasured(row: Row): row is MeasuredRow {

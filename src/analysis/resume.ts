@@ -1,7 +1,7 @@
 // Goes on from an incomplete report: which of its rows stand, once it is known to be of the same sweep.
 import { describe, wrongKind } from "../base/check.js";
 import { rowSeed } from "./measureRow.js";
-import { isMeasured, type MeasuredRow, type Provenance, placeOf, type Report } from "./report.js";
+import { isMeasured, type MeasuredRow, type Provenance, partOf, placeOf, plannedParts, type Report } from "./report.js";
 import type { Window } from "./windows.js";
 
 /** Differences in an error message; a model may have a hundred files, each with its hash. */
@@ -25,17 +25,14 @@ export function keepRows(resume: Report, provenance: Provenance, windows: readon
     );
   }
   const { options, model } = provenance;
-  const layers = new Set(options.layers);
-  const heads = options.heads ? model.heads : 0;
+  const parts = new Set(plannedParts(options, model.heads).map(partOf));
   const starts = new Map(windows.map(({ n, sample, start }) => [`${n} ${sample}`, start]));
   const seen = new Set<string>();
   const kept = new Map<string, MeasuredRow>();
   for (const [at, row] of resume.rows.entries()) {
     const place = placeOf(row);
     const planned =
-      layers.has(row.layer) &&
-      row.part === "attention" &&
-      (row.head === null || row.head < heads) &&
+      parts.has(partOf(row)) &&
       starts.get(`${row.n} ${row.sample}`) === row.start &&
       rowSeed(options.seed, row) === row.seed;
     if (!planned) throw new RangeError(`"resume.rows[${at}]": ${place} is not a row of this sweep`);

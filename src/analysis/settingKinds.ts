@@ -114,3 +114,32 @@ export function choice<const T extends string>(help: string, ...choices: readonl
     read: oneOf(...choices),
   };
 }
+
+/** One or several of a few words, each once, in their order here; the first by default. */
+export function several<const T extends string>(
+  help: string,
+  all: readonly T[],
+  read: readonly string[],
+): Setting<T[]> {
+  const inOrder = (names: readonly string[]) => all.filter((name) => names.includes(name));
+  return {
+    flag: { value: "LIST", help },
+    expected: `one or several of ${all.join(", ")}, separated by commas`,
+    fromText(text) {
+      const names = text.split(",").map((name) => name.trim());
+      const right = new Set(names).size === names.length && names.every((name) => all.some((known) => known === name));
+      return right ? inOrder(names) : null;
+    },
+    check(label, value) {
+      const names = value === undefined ? [all[0]] : typeof value === "string" ? [value] : value;
+      if (!Array.isArray(names)) throw wrongKind(label, `an array of ${all.join(", ")}`, value);
+      if (names.length === 0) throw wrongValue(label, "at least one", value);
+      for (const [at, name] of names.entries()) {
+        checkOneOf(`${label}[${at}]`, name, all);
+        if (names.indexOf(name) < at) throw wrongValue(label, "every entry once", `${name} twice`);
+      }
+      return inOrder(names);
+    },
+    read: list(oneOf(...read)) as Reader<T[]>,
+  };
+}

@@ -2,11 +2,14 @@
 // provenance of a report and its reader.
 import { object, type Reader, since } from "../base/schema.js";
 import type { ModelConfig } from "../models/model.js";
-import { choice, integer, integers, positive, type Setting, toggle } from "./settingKinds.js";
+import { type PartName, partNames } from "./report.js";
+import { choice, integer, integers, positive, type Setting, several, toggle } from "./settingKinds.js";
 import type { WindowRule } from "./windows.js";
 
 /** What a sweep was asked to measure, every default filled in. */
 export interface Settings {
+  /** The parts measured, side by side; "normed-model" comes with "model" where the model has a final norm. */
+  of: PartName[];
   /** In ascending order. */
   layers: number[];
   /** Whether each head was measured alone too, after its whole layer. */
@@ -36,6 +39,11 @@ const mostSamples = 100_000;
 const everyLayer = ({ layers }: ModelConfig) => Array.from({ length: layers }, (_, layer) => layer);
 
 export const settings: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
+  of: several(
+    "parts: attention,normed-attention,feed-forward,block,model (default attention)",
+    partNames.filter((part) => part !== "normed-model"),
+    partNames,
+  ) as Setting<PartName[]>,
   layers: integers(
     "layers, counted from 0 (default: all)",
     ({ layers }) => ({ min: 0, max: layers - 1, words: `this model has layers 0 to ${layers - 1}` }),
@@ -93,6 +101,7 @@ export function checkSettings(given: { [K in SettingName]?: unknown }, model: Mo
 
 /** What reports of before a setting was there mean. */
 const before: { [K in SettingName]?: Settings[K] } = {
+  of: ["attention"],
   heads: false,
   windows: "first",
   specialTokens: false,

@@ -1,23 +1,34 @@
-// Measures local Lipschitz constants over layers × lengths × samples of one text, head by head where asked.
+// Measures local Lipschitz constants over parts of layers × lengths × samples of one text, head by head where asked.
 import { throwIfAborted } from "../base/check.js";
+import type { Tensor } from "../base/tensor.js";
 import { turn } from "../base/turn.js";
 import type { LinearizableLayer } from "../device/linearization.js";
-import type { Model, WalkStep } from "../models/model.js";
+import type { Model } from "../models/model.js";
+import { type Cell, cellsOfLayer, cellsOfModel } from "./cells.js";
 import { decide, judgeReport, rowsByPlace } from "./gate.js";
 import { inOrder } from "./inOrder.js";
 import { measureLayer } from "./measured.js";
-import { type Cell, keysOfRows, type Measure, measureRow } from "./measureRow.js";
-import { assembleReport, isMeasured, placeOf, plannedRows, type Report, type Row } from "./report.js";
+import { keysOfRows, type Measure, measureRow } from "./measureRow.js";
+import {
+  assembleReport,
+  isMeasured,
+  isOfModel,
+  placeOf,
+  plannedParts,
+  plannedRows,
+  type Report,
+  type Row,
+} from "./report.js";
 import { keepRows } from "./resume.js";
 import { checkOptions, checkStream, describeSweep, frameOf, type SweepOptions } from "./sweepOptions.js";
 import { untilDecided } from "./untilDecided.js";
-import { cutWindows, type Window } from "./windows.js";
+import { cutWindows } from "./windows.js";
 
 export type { SweepEvent, SweepOptions } from "./sweepOptions.js";
 
 /**
- * Measures each layer asked for on windows of a text (`windows` says where they lie).
- * Layer by layer: the first layer's rows come before the weights of later layers are read or generated.
+ * Measures the parts asked for, layer by layer, on windows of a text (`windows` says where they lie).
+ * The first layer's rows come before the weights of later layers are read or generated.
  * A row that fails is recorded with its error and the rest goes on. Rows come in the same order, and are the same,
  * whatever `concurrency` and `resume` are.
  * @param measure where and how a row is measured; one that uses workers makes its layers there from their source
@@ -61,9 +72,8 @@ export async function sweep(model: Model, options: SweepOptions, measure: Measur
   const stands = (row: Row) => {
     return !gate || !isMeasured(row) || decide(row, before.get(placeOf(row)), gate) !== "undecided";
   };
-  const heads = [null, ...(settings.heads ? Array.from({ length: model.config.heads }, (_, head) => head) : [])];
+  const parts = plannedParts(settings, model.config.heads);
   if (kept.size === total && [...kept.values()].every(stands)) {
-    const parts = layers.flatMap((layer) => heads.map((head) => ({ layer, part: "attention" as const, head })));
     for (const part of parts) for (const at of windows) record(kept.get(placeOf({ ...part, ...at }))!, true);
     return done();
   }
@@ -86,35 +96,28 @@ export async function sweep(model: Model, options: SweepOptions, measure: Measur
     }
     return { cell, row, resumed: false };
   };
-  const inputs = windows.map(({ tokens }) => tokens);
-  for await (const step of model.walk(inputs, { layers, signal })) {
-    const made = new Set<LinearizableLayer>();
+  const run = async (cells: AsyncIterable<Cell> | Iterable<Cell>, made: Set<LinearizableLayer>) => {
     try {
-      const cells = cellsOf(step, heads, windows, made);
       for await (const { cell, row, resumed } of inOrder(cells, concurrency, rowOf)) {
         record(row, resumed);
         if (made.has(cell.layer) && cell.window === windows.at(-1)) cell.layer.dispose();
       }
     } finally {
-      for (const head of made) head.dispose();
+      for (const layer of made) layer.dispose();
     }
+  };
+  const ofModel = parts.filter(({ part }) => isOfModel(part));
+  const walked = ofModel.length < parts.length ? layers : [];
+  const inputs = windows.map(({ tokens }) => tokens);
+  let first: readonly Tensor[] = [];
+  const visited = ofModel.length > 0 ? [...new Set([0, ...walked])] : walked;
+  for await (const step of model.walk(inputs, { layers: visited, signal })) {
+    if (step.layer === 0) first = step.hidden;
+    if (!walked.includes(step.layer)) continue;
+    const made = new Set<LinearizableLayer>();
+    await run(cellsOfLayer(step, parts, windows, made), made);
   }
+  const made = new Set<LinearizableLayer>();
+  if (ofModel.length > 0) await run(cellsOfModel(model, ofModel, windows, first, made), made);
   return done();
-}
-
-/** The cells of a layer, by head and then by window; each head is made when its first cell is taken. */
-function* cellsOf(
-  { layer, attention, specFor, inputs }: WalkStep,
-  heads: readonly (number | null)[],
-  windows: readonly Window[],
-  made: Set<LinearizableLayer>,
-): Generator<Cell, void> {
-  for (const head of heads) {
-    const measured = head === null ? attention : attention.head(head);
-    if (head !== null) made.add(measured);
-    for (const [at, window] of windows.entries()) {
-      const source = { layer, part: "attention" as const, head, spec: specFor(inputs[at].shape[0]) };
-      yield { layer: measured, source, window, x: inputs[at] };
-    }
-  }
 }

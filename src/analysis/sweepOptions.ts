@@ -4,9 +4,10 @@ import type { AbortSignalLike } from "../base/platform.js";
 import { version } from "../base/version.js";
 import type { RuntimeInfo } from "../measure/createRuntime.js";
 import type { Model } from "../models/model.js";
+import { hasFinalNorm } from "./cells.js";
 import { sha256 } from "./digest.js";
 import type { Limits } from "./gate.js";
-import type { Provenance, Report, Row } from "./report.js";
+import { isOfModel, type PartName, type Provenance, type Report, type Row } from "./report.js";
 import { checkSettings, type Settings, settingNames } from "./settings.js";
 import type { Frame } from "./windows.js";
 
@@ -16,6 +17,11 @@ export interface SweepOptions {
   text?: string;
   /** Token ids, to cut windows from. */
   tokens?: readonly number[];
+  /**
+   * What of each layer: "attention" (default), "normed-attention", "feed-forward", "block", and "model", all blocks
+   * from the embeddings' output on, with and without the final norm where there is one.
+   */
+  of?: PartName | readonly PartName[];
   /** Default: all of the model's. */
   layers?: readonly number[];
   /** Measure each head alone too, after its whole layer. Default false. */
@@ -90,6 +96,8 @@ export function checkOptions(model: Model, options: SweepOptions): Settings {
   if (failAbove !== undefined) checkNumber("gate.failAbove", failAbove, 0, Number.POSITIVE_INFINITY, true);
   if (growth !== undefined) checkNumber("gate.growth.factor", growth.factor, 0);
   const settings = checkSettings(options, model.config);
+  checkParts(model, settings);
+  if (settings.of.includes("model") && hasFinalNorm(model)) settings.of.push("normed-model");
   if (settings.words && !model.tokenizer) {
     throw new RangeError('"words": this model has no tokenizer that turns tokens into words; leave words out');
   }
@@ -100,6 +108,23 @@ export function checkOptions(model: Model, options: SweepOptions): Settings {
     throw new RangeError('"specialTokens": this model\'s tokenizer puts none around a text; leave specialTokens out');
   }
   return settings;
+}
+
+/** A part that a layer does not have is refused by name, with what there is. */
+function checkParts(model: Model, { of, layers, heads }: Settings): void {
+  if (heads && of.some((part) => part !== "attention")) {
+    throw new RangeError(`"heads": expected with of: ["attention"] alone, got ${JSON.stringify(of)}; leave heads out`);
+  }
+  for (const part of of) {
+    if (part === "attention" || isOfModel(part)) continue;
+    for (const layer of layers) {
+      const there: readonly string[] = model.partsOf(layer);
+      if (there.includes(part)) continue;
+      throw new RangeError(
+        `"of": layer ${layer} of this ${model.config.architecture} model has no ${part}; it has ${there.join(", ")}`,
+      );
+    }
+  }
 }
 
 /** What stands around each window. */

@@ -6,7 +6,7 @@ const dark = ["#6cb2f2", "#ff9f68", "#5ecb8f", "#c9a4f2"];
 
 export const curveColours = light.length;
 
-/** To stand beside `chartStyle`. */
+/** A part of `chartStyle`. */
 export const curveStyle =
   ".hs .curve{fill:none;stroke-width:1.75;stroke-linejoin:round}.hs .thin{stroke-width:1.1}" +
   ".hs .dashed{stroke-dasharray:5 4}.hs .mark{stroke:none}" +

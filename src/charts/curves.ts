@@ -39,7 +39,7 @@ const left = 58;
 const gap = 64;
 const panelHeight = 280;
 
-/** The legend and the panels below it, up to three side by side. Needs `curveStyle`. */
+/** The legend and the panels below it, up to three side by side. */
 export function drawCurves(panels: readonly CurvePanel[]): { body: string; height: number } {
   const key = legend(panels.flatMap(({ curves }) => curves));
   const parts = [key.body];

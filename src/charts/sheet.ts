@@ -50,11 +50,9 @@ export class Sheet {
     }
   }
 
-  /** @param style rules beside those of `chartStyle` */
-  render(name: string, title: string, description: string, style = ""): string {
+  render(name: string, title: string, description: string): string {
     const size = { width: chartWidth + 2 * margin, height: Math.ceil(this.#y + margin) };
     const paper = element("rect", { class: "paper", ...size });
-    const more = style === "" ? "" : element("style", {}, style);
-    return `${drawing({ name, title, description, ...size }, more + paper + this.#parts.join(""), true)}\n`;
+    return `${drawing({ name, title, description, ...size }, paper + this.#parts.join(""), true)}\n`;
   }
 }

@@ -1,5 +1,6 @@
 // Colours and type of the charts, light and dark. Plain rules without CSS variables, which SVG viewers other than
 // browsers do not know. Radius and heat are colour-blind-safe: lightness alone tells their steps apart.
+import { curveStyle } from "./curveStyle.js";
 
 interface Palette {
   paper: string;
@@ -60,7 +61,7 @@ const dark: Palette = {
  * @example
  * const page = `<style>${chartStyle}</style>${charts(report).map((chart) => renderChart(chart, { style: false }))}`;
  */
-export const chartStyle = `${shape()}${colours(light)}@media (prefers-color-scheme:dark){${colours(dark)}}`;
+export const chartStyle = `${shape()}${colours(light)}@media (prefers-color-scheme:dark){${colours(dark)}}${curveStyle}`;
 
 /** The colours that a page around the charts shares with them. */
 export const pageColours = { light, dark };

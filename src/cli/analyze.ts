@@ -88,7 +88,7 @@ async function measure(
 ): Promise<Report> {
   const rows: Row[] = [];
   let provenance: Provenance | undefined;
-  const shown = { heads: options.heads };
+  const shown = { heads: options.heads, parts: options.of !== undefined && String(options.of) !== "attention" };
   const warn = (message: string) => {
     progress.clear();
     io.stderr.write(`howsmooth: ${message}\n`);

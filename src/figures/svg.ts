@@ -1,5 +1,4 @@
 // <figure>.svg: text as text, light or dark as the viewer prefers.
-import { curveStyle } from "../charts/curveStyle.js";
 import { drawCurves } from "../charts/curves.js";
 import { Sheet } from "../charts/sheet.js";
 import type { Figure } from "./figure.js";
@@ -15,5 +14,5 @@ export function figureSVG({ name, title, panels, paragraphs }: Figure): string {
     sheet.space(6);
   }
   sheet.space(-20);
-  return sheet.render(name, title, paragraphs[0] ?? title, curveStyle);
+  return sheet.render(name, title, paragraphs[0] ?? title);
 }

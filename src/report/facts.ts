@@ -42,14 +42,22 @@ export function sigmaWithBracket({ sigma, lower, upper }: MeasuredRow): string {
 
 /** What sigma and its bracket mean; `risk` is the largest failure probability of the rows. */
 export function meaningOf(report: Report): string[] {
+  const parted = report.rows.some(({ part }) => part !== "attention");
   const risk = report.rows.filter(isMeasured).reduce((most, row) => Math.max(most, row.failureProbability), 0);
   return [
-    "σ is the local Lipschitz constant of an attention layer at one window of text: the largest singular value of the " +
-      "layer's Jacobian there, that is, how far the layer's output moves for a small push of its input in the worst " +
+    "σ is the local Lipschitz constant of a part of the model at one window of text, of an attention layer where no other " +
+      "part is named: the largest singular value of its Jacobian there, that is, how far its output moves for a small push of its input in the worst " +
       "direction, both measured in the Euclidean norm over all tokens. It speaks of that window, not of all inputs.",
     "The bracket [lower, upper] holds the true value. The lower end is reached by a direction that was found; the " +
       `upper end fails with probability at most ${risk.toExponential()} for each row, over the random start of the ` +
       "solver. Both ends allow for rounding.",
+    ...(parted
+      ? [
+          "normed-attention and feed-forward are branches of a block with every norm on them, without the residual " +
+            "addition; block has everything; model is all blocks, from the embeddings to the input of the final norm, and " +
+            "normed-model goes on through that norm.",
+        ]
+      : []),
     "The relative value is σ·rms(input)/rms(output): how many per cent the output moves at worst where the input moves " +
       "by one per cent.",
   ];

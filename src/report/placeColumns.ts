@@ -1,5 +1,5 @@
 // The columns that say which part of the model a row, or a fit, is of: as many as a report needs.
-import type { Part } from "../analysis/report.js";
+import { isOfModel, type Part } from "../analysis/report.js";
 
 /** What a report holds beside whole attention layers. */
 export interface Shown {
@@ -12,7 +12,7 @@ export interface PlaceColumn {
   cell(part: Part): string;
 }
 
-const layer: PlaceColumn = { title: "layer", cell: ({ layer, part }) => (part === "model" ? "all" : String(layer)) };
+const layer: PlaceColumn = { title: "layer", cell: ({ layer, part }) => (isOfModel(part) ? "all" : String(layer)) };
 const part: PlaceColumn = { title: "part", cell: ({ part }) => part };
 const head: PlaceColumn = { title: "head", cell: ({ head }) => (head === null ? "all" : String(head)) };
 

@@ -68,6 +68,18 @@ describe("a pool", () => {
     }
   });
 
+  it("measures parts in workers, and the whole model beside them, to the same bytes", async () => {
+    const model = await tinyModel("f64");
+    const parts = { ...options, heads: false, of: ["attention", "feed-forward", "block", "model"] as const };
+    const { spawn, spawned } = spawning();
+    const pool = createPool(2, "f64", spawn);
+    const report = await sweep(model, { ...parts, concurrency: 8 }, pool.measure);
+    expect(toJSON(report)).toBe(toJSON(await sweep(model, parts)));
+    expect(report.rows.filter(({ status }) => status === "failed")).toEqual([]);
+    expect(spawned).toHaveLength(2);
+    pool.close();
+  });
+
   it("sends a layer's weights to each worker once, heads included", async () => {
     let specs = 0;
     const { spawn } = spawning(({ spec }) => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Measure } from "../../src/analysis/measureRow.js";
-import { assembleReport, type Provenance, placeOf, type Row } from "../../src/analysis/report.js";
+import { assembleReport, type PartName, type Provenance, placeOf, type Row } from "../../src/analysis/report.js";
 import { type SweepEvent, type SweepOptions, sweep } from "../../src/analysis/sweep.js";
 import { deriveSeed } from "../../src/base/random.js";
 import { version } from "../../src/base/version.js";
@@ -175,6 +175,7 @@ describe("sweep", () => {
       runtime: runtimeInfo,
       input: { kind: "text", sha256: createHash("sha256").update(text).digest("hex"), tokens: 103 },
       options: {
+        of: ["attention"] as PartName[],
         ...{ layers: [0], heads: false, lengths: [4], samples: 1, windows: "spread" as const, seed: 0 },
         ...{ rtol: 1e-3, bracket: null, bos: false, specialTokens: false, words: false },
       },

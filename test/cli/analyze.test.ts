@@ -39,6 +39,7 @@ describe("howsmooth analyze", () => {
     const using = { randomModel: () => fakeModel({ layers: 2, context: 20 }) };
     const { stdout } = await howsmooth("analyze random:gpt2 --json", { using });
     expect(parseReport(stdout).provenance.options).toEqual({
+      of: ["attention"],
       layers: [0, 1],
       heads: false,
       lengths: [2, 4, 8, 16],

@@ -48,7 +48,7 @@ describe("parseReport", () => {
   });
 
   it("reads reports of version 0.1.0, which had no parts, keys, windows and schema number", () => {
-    const { windows: _, words: __, specialTokens: ___, ...options } = sample.provenance.options;
+    const { windows: _, words: __, specialTokens: ___, of: ____, ...options } = sample.provenance.options;
     const added = ["part", "key", "accuracy", "relative", "certified"];
     const strip = (entry: Row | LayerFit) => {
       return Object.fromEntries(Object.entries(entry).filter(([name]) => !added.includes(name)));

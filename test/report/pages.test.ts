@@ -102,8 +102,8 @@ function pointsOf(chart: Chart): number[][] {
 }
 
 describe("charts", () => {
-  it("are growth, layers and, where heads were measured, heads; each can stand alone", () => {
-    expect(charts(heads).map(({ name }) => name)).toEqual(["growth", "layers", "heads"]);
+  it("are depth, growth, layers and, where heads were measured, heads; each can stand alone", () => {
+    expect(charts(heads).map(({ name }) => name)).toEqual(["depth", "growth", "layers", "heads"]);
     expect(charts(sample).map(({ name }) => name)).toEqual(["growth", "layers"]);
     expect(charts({ ...sample, rows: [] })).toEqual([]);
     for (const chart of charts(heads)) {

@@ -23,6 +23,7 @@ const provenance: Provenance = {
   runtime: runtimeInfo,
   input: { kind: "text", sha256: "00".repeat(32), tokens: 20, wrapped: "the text has 20 tokens: taken modulo" },
   options: {
+    of: ["attention"],
     layers: [0, 6],
     heads: false,
     lengths: [2, 4, 6, 8],

@@ -3,16 +3,18 @@
 import { throwIfAborted } from "../../base/check.js";
 import type { AbortSignalLike } from "../../base/platform.js";
 import type { Tensor } from "../../base/tensor.js";
-import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { SpectralNormOptions } from "../../spectral/result.js";
-import type { Measured } from "../measured.js";
-import type { LayerSource, Measure } from "../measureRow.js";
+import type { LayerSource, LayerSpec } from "../cells.js";
+import { type Measured, measureLayer } from "../measured.js";
+import type { Measure } from "../measureRow.js";
+import type { PartName } from "../report.js";
 
 /** What the pool asks of a worker: one thing at a time. */
 export interface Job {
   dtype: "f32" | "f64";
+  part: PartName;
   /** The whole layer's weights; left out where the worker has them from the job before. */
-  spec?: AttentionSpec;
+  spec?: LayerSpec;
   head: number | null;
   x: Tensor;
   options: Pick<SpectralNormOptions, "rtol" | "bracket" | "seed">;
@@ -66,7 +68,9 @@ export function createPool(size: number, dtype: "f32" | "f64", spawn: () => Work
     for (const settle of unsettled) settle(new Error("aborted"));
   };
 
-  const measure: Measure = async (_layer, x, options, source) => {
+  const measure: Measure = async (layer, x, options, source) => {
+    // Of a whole model: it is where it is.
+    if (!source.spec) return measureLayer(layer, x, options);
     const { signal } = options;
     throwIfAborted(signal);
     if (watched !== signal) {
@@ -117,7 +121,7 @@ class Place {
   async run({ x, options: { rtol, bracket, seed }, source }: Order): Promise<Answer | Error> {
     try {
       const known = this.#worker !== undefined && this.#spec === source.spec;
-      const spec = known || this.#closed ? undefined : compact(await source.spec());
+      const spec = known || this.#closed ? undefined : compact(await source.spec!());
       // The pool may have been closed while the weights were read: nobody would end a worker that is started now.
       if (this.#closed) return closed();
       const worker = this.#worker ?? this.#start();
@@ -125,7 +129,14 @@ class Place {
         this.#settle = settle;
         this.#spec = source.spec;
         const asked = { rtol, bracket, seed };
-        worker.postMessage({ dtype: this.dtype, spec, head: source.head, x: compact(x), options: asked });
+        worker.postMessage({
+          dtype: this.dtype,
+          part: source.part,
+          spec,
+          head: source.head,
+          x: compact(x),
+          options: asked,
+        });
       });
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));

@@ -1,6 +1,8 @@
 // The other end of the pool: measures what it is sent, on a runtime of its own.
 
+import type { LinearizableLayer } from "../../device/linearization.js";
 import { type Attention, createRuntime, type Runtime } from "../../measure/createRuntime.js";
+import { makeLayer } from "../cells.js";
 import { keepMeasured, type Measured, measureLayer } from "../measured.js";
 import type { Answer, Job } from "./pool.js";
 
@@ -18,20 +20,20 @@ export function serveMeasurements(port: Port): void {
 /** Holds the layer, and the head of it, that was measured last. */
 class Bench {
   #runtime?: Promise<Runtime>;
-  #layer?: Attention;
+  #layer?: LinearizableLayer;
   #head?: { index: number; attention: Attention };
 
-  async measure({ dtype, spec, head, x, options }: Job) {
+  async measure({ dtype, part, spec, head, x, options }: Job) {
     this.#runtime ??= createRuntime({ device: "wasm", dtype });
     const runtime = await this.#runtime;
     if (spec) {
       this.#dropHead();
       this.#layer?.dispose();
       this.#layer = undefined;
-      this.#layer = runtime.attention(spec);
+      this.#layer = makeLayer(runtime, part, spec);
     }
     const layer = this.#layer!;
-    return measureLayer(head === null ? layer : this.#headOf(layer, head), x, options);
+    return measureLayer(head === null ? layer : this.#headOf(layer as Attention, head), x, options);
   }
 
   #headOf(layer: Attention, index: number): Attention {
