@@ -7,13 +7,16 @@ export type { PartName } from "./forward/blockPlan.js";
 export { makePart, type PartSpec } from "./forward/plan.js";
 export { type FileEvent, type LoadEvent, type LoadOptions, loadModel } from "./load.js";
 export type {
+  FeatureInput,
   ImageSize,
   Model,
   ModelConfig,
   ModelInput,
   ModelOrigin,
+  PairInput,
   PartOptions,
   PixelInput,
+  TokenInput,
   Tokenizer,
   Trace,
   TraceOptions,

@@ -3,6 +3,7 @@
 import type { Disposable } from "../base/disposable.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import type { Tensor, TensorLike } from "../base/tensor.js";
+import type { CrossAttention } from "../device/crossAttentionLayer.js";
 import type { LinearizableLayer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { NormSpec } from "../layers/norm.js";
@@ -50,8 +51,21 @@ export interface PixelInput {
   readonly pixels: TensorLike;
 }
 
-/** Token ids, or an image where the model reads images. */
-export type ModelInput = readonly number[] | PixelInput;
+/** A log-mel spectrogram [bins, frames], for models that read sound. */
+export interface FeatureInput {
+  readonly features: TensorLike;
+}
+
+/** Token ids under their name. */
+export interface TokenInput {
+  readonly tokens: readonly number[];
+}
+
+/** What an encoder reads, and the tokens of its decoder. */
+export type PairInput = (TokenInput | PixelInput | FeatureInput) & { readonly decoderTokens: readonly number[] };
+
+/** Token ids, an image or a spectrogram, whichever the model reads; both sides of an encoder and a decoder. */
+export type ModelInput = readonly number[] | TokenInput | PixelInput | FeatureInput | PairInput;
 
 /** Where the weights came from: a folder, or the recipe of a random model. */
 export interface ModelOrigin {
@@ -70,6 +84,8 @@ export interface ModelOrigin {
 export interface Trace extends Map<number, Tensor> {
   readonly hidden: Map<number, Tensor>;
   readonly afterAttention: Map<number, Tensor>;
+  /** Of a decoder that attends to an encoder's output: that output, [m, width]. */
+  readonly memory?: Tensor;
 }
 
 /** Options of `Model.trace`. */
@@ -92,6 +108,8 @@ export interface WalkOptions {
 export interface PartOptions {
   /** Default: the only one, else the decoder, else the text. */
   stack?: string;
+  /** Of decoders that attend to an encoder's output: that output, held fixed; `trace` gives it. */
+  memory?: TensorLike;
 }
 
 /** What a walk yields at one layer, of each window in the order given; [n, width] each. */
@@ -113,12 +131,15 @@ export interface WalkStep {
   afterAttention(): Promise<Tensor[]>;
   /** The parts that this block has. */
   readonly parts: readonly PartName[];
-  /** One of them, over the block's weights: disposed of by the walk when its next step begins. */
-  part(what: PartName): LinearizableLayer;
+  /**
+   * One of them, over the block's weights: disposed of by the walk when its next step begins. Of a decoder that attends
+   * to a memory, with that of a window (default: the first).
+   */
+  part(what: PartName, window?: number): LinearizableLayer;
   /** The exact inputs of a part. To be called before the next step. */
   inputsOf(what: PartName): Promise<Tensor[]>;
   /** A part's weights, for windows of so many tokens (default: the first's), for `makePart` on another runtime. */
-  partSpec(what: PartName, tokens?: number): Promise<PartSpec>;
+  partSpec(what: PartName, tokens?: number, window?: number): Promise<PartSpec>;
 }
 
 /** A Transformer whose attention layers, and their exact inputs, can be had one by one. */
@@ -153,7 +174,8 @@ export interface Model extends Disposable {
    * A part of block `layer`, whose weights are read at its first use; the caller disposes of it. RangeError, with what
    * there is, for a part that this architecture hasn't got.
    */
-  part(layer: number, what: PartName, options?: PartOptions): LinearizableLayer;
+  part(layer: number, what: Exclude<PartName, "cross-attention">, options?: PartOptions): LinearizableLayer;
+  part(layer: number, what: "cross-attention", options?: PartOptions): CrossAttention;
   /** From the hidden states before block `from` to those before block `to`, through the final norm where asked. */
   blocks(from: number, to: number, options?: PartOptions & { finalNorm?: boolean }): LinearizableLayer;
   /** The final norm, where there is one, and the map to the logits; ModelError where the checkpoint has no head. */

@@ -99,7 +99,7 @@ export function fakeModel({
     stacks: ["decoder"],
     attention: (layer) => attention(layer),
     partsOf: () => ["attention"],
-    part: (layer) => attention(layer),
+    part: ((layer: number) => attention(layer)) as unknown as Model["part"],
     blocks: () => attention(0),
     head: () => attention(0),
     dispose() {},

@@ -101,7 +101,7 @@ describe("a pool", () => {
       stacks: model.stacks,
       attention: (layer) => model.attention(layer),
       partsOf: (layer) => model.partsOf(layer),
-      part: (layer, what) => model.part(layer, what),
+      part: model.part.bind(model),
       blocks: (from, to) => model.blocks(from, to),
       head: () => model.head(),
       dispose() {},

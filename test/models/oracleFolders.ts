@@ -13,6 +13,7 @@ export interface RecordedBlock {
   attention?: Recorded;
   "normed-attention"?: Recorded;
   "feed-forward"?: Recorded;
+  cross?: { input: number[][]; memory: number[][]; sigmaQueries: number; sigmaMemory: number; sigmaBoth: number };
   block: { input: number[][]; output: number[][]; sigma: number };
 }
 
@@ -49,8 +50,11 @@ export function expectationOf(path: string): Expectation {
 
 /** The input as models take it. */
 export function inputOf({ inputs }: Expectation, stack?: string): ModelInput {
-  if (inputs.input_ids && stack !== "vision") return inputs.input_ids as number[];
-  return { pixels: nested(inputs.pixel_values) };
+  const decoderTokens = inputs.decoder_input_ids as number[] | undefined;
+  if (inputs.input_features) return { features: nested(inputs.input_features), decoderTokens: decoderTokens! };
+  const tokens = inputs.input_ids as number[] | undefined;
+  if (tokens && decoderTokens) return { tokens, decoderTokens };
+  return tokens && stack !== "vision" ? tokens : { pixels: nested(inputs.pixel_values) };
 }
 
 /** Nested arrays as a tensor. */

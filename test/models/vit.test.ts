@@ -112,7 +112,7 @@ describe("patches", () => {
     };
     const embedding = patchEmbedding(weights, spec);
     const image = tensor(random.fillGaussian(new Float64Array(2 * 7 * 9)), [2, 7, 9]);
-    const hidden = await embedding.embed([{ pixels: image }]);
+    const hidden = await embedding.embed([{ pixels: image }], referenceRuntime());
 
     const at = (name: string) => tensors.get(name)!.data;
     const places = at("position_embeddings");

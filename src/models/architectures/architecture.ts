@@ -37,6 +37,8 @@ export interface Block {
    */
   readonly order: "sequential" | "parallel" | "normed";
   readonly attention: AttentionBranch;
+  /** Between them, attention to the memory: what the encoder gives. */
+  readonly cross?: Branch<AttentionSpec>;
   readonly feedForward: Branch<FeedForwardSpec>;
 }
 

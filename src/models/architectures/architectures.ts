@@ -13,8 +13,10 @@ import { exaone4, gemma, gemma2, gemma3, glm, glm4, olmo, olmo2, olmo3 } from ".
 import * as gpt from "./families/gpt.js";
 import * as llama from "./families/llama.js";
 import * as phi from "./families/phi.js";
+import * as seq2seq from "./families/seq2seq.js";
 import * as vit from "./families/vit.js";
 import type { Family } from "./family.js";
+import { hasBlocks } from "./sizes.js";
 
 export type ArchitectureReader = (config: ConfigFile, weights: WeightSource) => Architecture;
 
@@ -101,6 +103,19 @@ const pairs: Readonly<Record<string, readonly [text: Family, vision: Family]>> =
   siglip: [clip.siglipText, clip.siglipVision],
 };
 
+/** Models of an encoder and a decoder. */
+const sequences: Readonly<Record<string, seq2seq.SequencePair>> = {
+  t5: seq2seq.t5,
+  mt5: seq2seq.mt5,
+  umt5: seq2seq.umt5,
+  bart: seq2seq.bart,
+  mbart: seq2seq.mbart,
+  marian: seq2seq.marian,
+  pegasus: seq2seq.pegasus,
+  m2m_100: seq2seq.m2m100,
+  whisper: seq2seq.whisper,
+};
+
 /** Models of several parts, whose text stands under text_config with a model_type of its own. */
 const nested = ["gemma3", "mistral3"];
 
@@ -116,11 +131,12 @@ export function architectureOf(config: ConfigFile): ArchitectureReader {
     return (_, weights) => read(text, weights);
   }
   if (typeof type === "string" && Object.hasOwn(pairs, type)) return pairOf(type);
+  if (typeof type === "string" && Object.hasOwn(sequences, type)) return sequenceOf(type);
   if (typeof type === "string" && Object.hasOwn(families, type)) {
     return (file, weights) => build(type, families[type], file, weights);
   }
   const found = typeof type === "string" ? excerpt(type) : `not given (architectures: ${excerpt(classes ?? null)})`;
-  const others = Object.keys({ ...families, ...pairs }).length + nested.length - wellKnown.length;
+  const others = Object.keys({ ...families, ...pairs, ...sequences }).length + nested.length - wellKnown.length;
   throw new ModelError(
     `${config.file}: "${config.path}model_type" is ${found}; supported are ${wellKnown.join(", ")} and ` +
       `${others} others (README.md, "Models")`,
@@ -144,5 +160,16 @@ function pairOf(type: string): ArchitectureReader {
       );
     });
     return { config: text.config, stacks: [...text.stacks, ...vision.stacks] };
+  };
+}
+
+/** The encoder, and the decoder where the file has one, whose sizes then stand for the model's. */
+function sequenceOf(type: string): ArchitectureReader {
+  return (config, weights) => {
+    const { encoder, decoder } = sequences[type];
+    const first = build(type, encoder, config, weights);
+    if (!hasBlocks(config, weights, decoder)) return first;
+    const second = build(type, decoder, config, weights);
+    return { config: second.config, stacks: [...first.stacks, ...second.stacks] };
   };
 }

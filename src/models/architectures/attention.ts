@@ -1,6 +1,7 @@
 // The attention of a layer: its maps, positions, mask, and what changes its scores.
 import { sizeOf, type Tensor, tensor } from "../../base/tensor.js";
 import type { ScoreBias } from "../../layers/attention/bias.js";
+import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { AttentionBranch, Read } from "./architecture.js";
 import { branchScaleOf } from "./branchScale.js";
@@ -80,6 +81,33 @@ export function attentionOf(
         ...(sinks ? { sinks: await sinks() } : {}),
       };
     },
+  };
+}
+
+/** Attention to the encoder's output, whose width is the same. */
+export function crossAttentionOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  { width, heads, headSize }: Sizes,
+  path: string,
+): Read<AttentionSpec> {
+  const cross = family.cross!;
+  const words = family.words ?? ["q", "k", "v"];
+  const bias = family.bias?.(config, "query");
+  const maps = projections(weights, {
+    ...{ name: path + cross.qkv, words, width, heads, kvHeads: heads, headSize, bias },
+  });
+  const output = linear(weights, {
+    name: path + cross.output,
+    dIn: heads * headSize,
+    dOut: width,
+    bias: family.bias?.(config, "output"),
+  });
+  const scale = family.scale?.(config, 0, headSize) ?? 1 / Math.sqrt(headSize);
+  return async () => {
+    const [query, key, value] = await maps();
+    return { heads, query, key, value, output: await output(), scale, mask: "none" };
   };
 }
 

@@ -1,11 +1,12 @@
 // From the description of a family, a configuration and weights to an architecture.
 import type { NormSpec } from "../../layers/norm.js";
 import { refuseQuantization } from "../checkpoint/quantization.js";
+import { soundEmbedding } from "../forward/soundEmbedding.js";
 import type { WeightSource } from "../forward/weights.js";
 import { type Architecture, type Block, blocks, type Read, type Stack } from "./architecture.js";
-import { attentionOf } from "./attention.js";
+import { attentionOf, crossAttentionOf } from "./attention.js";
 import type { ConfigFile } from "./config.js";
-import { embeddingOf } from "./embedding.js";
+import { embeddingOf, type Input } from "./embedding.js";
 import { type Family, of, ofLayer } from "./family.js";
 import { feedForwardOf } from "./feedForward.js";
 import { imageOf } from "./image.js";
@@ -27,9 +28,8 @@ export function build(name: string, family: Family, file: ConfigFile, weights: W
   config.refuse(family.refuses ?? {});
   if (!family.windowed) refuseWindows(config);
   const layers = family.blocks?.(config, sizes.layers) ?? sizes.layers;
-  const { embedding, ...input } = family.image
-    ? imageOf(config, weights, family, sizes, prefix)
-    : embeddingOf(config, weights, family, sizes, prefix);
+  const read = family.image ? imageOf : family.sound === undefined ? embeddingOf : soundOf;
+  const { embedding, ...input } = read(config, weights, family, sizes, prefix);
   const made = blocks(layers, (layer) => blockOf(config, weights, family, sizes, prefix, layer));
   const final = finalOf(config, weights, family, sizes, prefix);
   refuseUnread(config, family.ignores ?? []);
@@ -55,6 +55,14 @@ export function build(name: string, family: Family, file: ConfigFile, weights: W
       },
     ],
   };
+}
+
+/** The input of a model that reads sound. */
+function soundOf(config: ConfigFile, weights: WeightSource, family: Family, { width }: Sizes, prefix: string): Input {
+  const context = config.count("max_source_positions", 1500);
+  const bins = config.count("num_mel_bins", 80);
+  const embedding = soundEmbedding(weights, { width, bins, context, prefix: prefix + family.sound });
+  return { vocabulary: 0, context, embedding };
 }
 
 /** Files of blocks alone lack it, and no attention needs it. */
@@ -90,7 +98,11 @@ function headOf(
   prefix: string,
   outputs: number,
 ): Stack["head"] {
-  if ((family.stack ?? "decoder") !== "decoder" || (family.embedWidth?.(config, width) ?? width) !== width)
+  if (
+    (family.stack ?? "decoder") !== "decoder" ||
+    family.cross ||
+    (family.embedWidth?.(config, width) ?? width) !== width
+  )
     return undefined;
   const own = ["lm_head", "embed_out", "output"].find((name) => weights.has(`${name}.weight`));
   const tied = config.flag("tie_word_embeddings", family.tied ?? false);
@@ -121,16 +133,20 @@ function blockOf(
   const [attentionAfter, feedForwardAfter] = (family.branchNorms ?? []).map(named);
   const attention = attentionOf(config, weights, family, sizes, layer, prefix, path);
   const feedForward = feedForwardOf(config, weights, family, sizes.width, path);
+  const crossSpec = family.cross && crossAttentionOf(config, weights, family, sizes, path);
+  const crossNorm = named(family.cross?.norm);
   if (order === "post") {
     return {
       order: "sequential",
       attention: { ...attention, behind: first },
+      cross: crossSpec && { spec: crossSpec, behind: crossNorm },
       feedForward: { spec: feedForward, behind: second },
     };
   }
   return {
     order,
     attention: { before: first, ...attention, after: attentionAfter },
+    cross: crossSpec && { before: crossNorm, spec: crossSpec },
     feedForward: {
       before: second ?? (order === "parallel" ? first : undefined),
       spec: feedForward,

@@ -68,7 +68,9 @@ export function embeddingOf(
 
 /** The table of token embeddings; a checkpoint that ties it to the head may keep it under the head's name only. */
 function wordTable(config: ConfigFile, weights: WeightSource, family: Family, prefix: string): string {
-  const name = `${prefix}${family.embed}.weight`;
+  const first = `${prefix}${family.embed}.weight`;
+  const second = family.embedElse && `${prefix}${family.embedElse}.weight`;
+  const name = second && !weights.has(first) && weights.has(second) ? second : first;
   const tied = family.tied !== undefined && config.flag("tie_word_embeddings", family.tied);
   return tied && !weights.has(name) && weights.has("lm_head.weight") ? "lm_head.weight" : name;
 }

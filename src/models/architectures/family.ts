@@ -101,6 +101,10 @@ export interface Family {
   readonly image?: ImageRule;
   /** The table of word embeddings. */
   readonly embed: string;
+  /** Another name of that table, where the first isn't there. */
+  readonly embedElse?: string;
+  /** Of models that read sound (Whisper): the prefix of what stands in the place of that table. */
+  readonly sound?: string;
   /** Whether the file may keep that table under the head's name only; default by tie_word_embeddings. */
   readonly tied?: boolean;
   /** Prefix of a block's names, with its dot and {} for its number. */
@@ -132,6 +136,12 @@ export interface Family {
 
   /** Of the names that occur for a size, this family's, for messages where all are absent: "n_embd". */
   readonly keys?: readonly string[];
+  /** Keys of sizes under other names than the usual, and of the size of a head. */
+  readonly sizeKeys?: {
+    readonly heads?: readonly string[];
+    readonly layers?: readonly string[];
+    readonly headSize?: string;
+  };
   /** The longest sequence: its keys, and its default. */
   readonly context: Key<number>;
   /** Default of the number of key and value heads; that of query heads if left out. */
@@ -175,6 +185,8 @@ export interface Family {
   readonly output: string;
   /** Whether a map has a bias by config.json: "query" stands for query, key and value; undefined: as the file has it. */
   readonly bias?: (config: ConfigFile, map: "query" | "output" | "inner") => boolean | undefined;
+  /** Attention to the encoder's output: the norm in front of it or behind, its maps of query, key and value, its output. */
+  readonly cross?: { readonly norm: string; readonly qkv: string; readonly output: string };
   /** Queries' and keys' norms. */
   readonly queryKeyNorms?: Of<QueryKeyNorms | undefined>;
   readonly rope?: Of<RopeRule | undefined>;

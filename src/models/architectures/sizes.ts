@@ -21,15 +21,16 @@ export const layerKeys = ["num_hidden_layers", "n_layer", "n_layers", "num_layer
 export function sizesOf(config: ConfigFile, family: Family): Sizes {
   const own = (keys: readonly string[]) => config.name(keys.filter((key) => config.has(key)).concat(preferred(keys)));
   const preferred = (keys: readonly string[]) => keys.find((key) => family.keys?.includes(key)) ?? keys[0];
-  const [widthKey, headsKey] = [own(widthKeys), own(headKeys)];
+  const [widthKey, headsKey] = [own(widthKeys), own(family.sizeKeys?.heads ?? headKeys)];
   const width = config.count(widthKey);
   const heads = config.count(headsKey);
   const kvHeads = kvHeadsOf(config, family, heads);
   if (heads % kvHeads !== 0) throw config.wrong("num_key_value_heads", `a divisor of ${headsKey} = ${heads}`);
-  const ownSize = config.value("head_dim") ?? (config.has("head_dim") ? undefined : family.headSize);
+  const sizeKey = family.sizeKeys?.headSize ?? "head_dim";
+  const ownSize = config.value(sizeKey) ?? (config.has(sizeKey) ? undefined : family.headSize);
   if (ownSize === undefined && width % heads !== 0) throw config.wrong(headsKey, `a divisor of ${widthKey} = ${width}`);
-  const headSize = ownSize === undefined ? width / heads : config.count("head_dim", family.headSize);
-  const layers = config.count(own(layerKeys));
+  const headSize = ownSize === undefined ? width / heads : config.count(sizeKey, family.headSize);
+  const layers = config.count(own(family.sizeKeys?.layers ?? layerKeys));
   const context = family.context.keys.length
     ? config.count(config.name(family.context.keys), family.context.absent)
     : family.context.absent!;
@@ -41,6 +42,12 @@ function kvHeadsOf(config: ConfigFile, family: Family, heads: number): number {
   if (typeof family.kvHeads === "function") return family.kvHeads(config, heads);
   if (config.has("num_key_value_heads")) return config.count("num_key_value_heads", heads);
   return family.kvHeads ?? heads;
+}
+
+/** Whether the file has the family's block 0. */
+export function hasBlocks(config: ConfigFile, weights: WeightSource, family: Family): boolean {
+  const probe = `${layerPath(config, family, 0)}${family.output}.weight`;
+  return ["", ...family.prefix].some((prefix) => weights.has(prefix + probe));
 }
 
 /** The prefix under which the tensors of block 0 stand; where there are none, the one that they should have. */

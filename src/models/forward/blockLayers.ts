@@ -1,12 +1,15 @@
 // The layers of one block on a runtime. Each reads its weights at its first use, and parts that have it share it.
-import { wrongValue } from "../../base/check.js";
+import { wrongKind, wrongValue } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import type { Tensor, TensorLike } from "../../base/tensor.js";
+import type { CrossAttention } from "../../device/crossAttentionLayer.js";
 import type { LinearizableLayer, Linearization } from "../../device/linearization.js";
+import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { Attention, Runtime } from "../../measure/createRuntime.js";
 import type { Block } from "../architectures/architecture.js";
 import { type BlockPlan, type PartName, planOf, type Unread } from "./blockPlan.js";
 import { LazyAttention } from "./lazyAttention.js";
+import { LazyCross } from "./lazyCross.js";
 import { LazyLayer } from "./lazyLayer.js";
 import { compose, type LeafSpec, makeLeaf, mapLeaves, type PartSpec, type Plan } from "./plan.js";
 
@@ -19,6 +22,9 @@ export interface BlockSizes {
 export class BlockLayers extends Held {
   readonly plan: BlockPlan;
   readonly #layers = new Map<Unread, LinearizableLayer>();
+  /** Of cross-attention, by the number of the memory. */
+  readonly #crossed: LinearizableLayer[] = [];
+  #cross?: CrossAttention;
   readonly #compositions: LinearizableLayer[] = [];
   readonly #reading = new Map<Unread, Map<number, Promise<LeafSpec>>>();
 
@@ -26,6 +32,8 @@ export class BlockLayers extends Held {
     readonly runtime: Runtime,
     block: Block,
     readonly sizes: BlockSizes,
+    /** What the decoder's windows attend to, held fixed. */
+    readonly memories: readonly TensorLike[] = [],
   ) {
     super();
     this.plan = planOf(block);
@@ -33,6 +41,19 @@ export class BlockLayers extends Held {
 
   get attention(): Attention {
     return this.layer(this.plan.attention) as Attention;
+  }
+
+  /** Attention to an encoder's output: one layer for all windows. */
+  get cross(): CrossAttention {
+    const { cross } = this.plan;
+    if (!cross) this.partPlan("cross-attention");
+    const { runtime, sizes } = this;
+    const make = async () => {
+      const spec = (await this.#known(cross!, 1)) as { crossAttention: AttentionSpec };
+      return runtime.crossAttention(spec.crossAttention);
+    };
+    this.#cross ??= new LazyCross({ ...sizes, device: runtime.device, make });
+    return this.#cross;
   }
 
   /** @throws RangeError, with what there is, for a part that the block hasn't got */
@@ -44,18 +65,26 @@ export class BlockLayers extends Held {
   }
 
   /** A composition of the block's layers; it lives until the block is disposed of, as they do. */
-  compose(plan: Plan<Unread>): LinearizableLayer {
-    const layer = compose(this.runtime, plan, (leaf) => this.layer(leaf));
+  compose(plan: Plan<Unread>, window = 0): LinearizableLayer {
+    const layer = compose(this.runtime, plan, (leaf) => this.layer(leaf, window));
     this.#compositions.push(layer);
     return layer;
   }
 
   /** A part's weights as plain data, for so many tokens; read once, whoever needs them. */
-  specOf(plan: Plan<Unread>, tokens: number): Promise<PartSpec> {
-    return mapLeaves(plan, (leaf) => this.#read(leaf, tokens));
+  specOf(plan: Plan<Unread>, tokens: number, window = 0): Promise<PartSpec> {
+    return mapLeaves(plan, async (leaf) => {
+      const spec = await this.#read(leaf, tokens);
+      return "crossAttention" in spec ? { ...spec, memory: this.memories[window] } : spec;
+    });
   }
 
-  layer(leaf: Unread): LinearizableLayer {
+  layer(leaf: Unread, window = 0): LinearizableLayer {
+    if (leaf.what === "cross-attention") {
+      const crossed = this.#crossed[window] ?? this.#makeCrossed(window);
+      this.#crossed[window] = crossed;
+      return crossed;
+    }
     const made = this.#layers.get(leaf) ?? this.#make(leaf);
     this.#layers.set(leaf, made);
     return made;
@@ -63,7 +92,14 @@ export class BlockLayers extends Held {
 
   dispose(): void {
     for (const layer of this.#compositions.splice(0)) layer.dispose();
-    for (const layer of this.#layers.values()) layer.dispose();
+    for (const layer of [...this.#layers.values(), ...this.#crossed]) layer?.dispose();
+    this.#cross?.dispose();
+  }
+
+  #makeCrossed(window: number): LinearizableLayer {
+    const memory = this.memories[window];
+    if (memory) return this.cross.withMemory(memory);
+    throw wrongKind("memory", "the encoder's output (trace gives it), since this part attends to it", memory);
   }
 
   #make(leaf: Unread): LinearizableLayer {

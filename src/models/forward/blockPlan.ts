@@ -2,18 +2,19 @@
 import type { Block, Branch, Read } from "../architectures/architecture.js";
 import type { LeafSpec, Plan } from "./plan.js";
 
-export const partNames = ["attention", "normed-attention", "feed-forward", "block"] as const;
+export const partNames = ["attention", "normed-attention", "cross-attention", "feed-forward", "block"] as const;
 
 /**
  * The parts of a block. "attention": from the exact input of its projections to the output of its output projection, a
  * scale on the branch included. "normed-attention" and "feed-forward": the branch as a function of the residual stream,
- * every norm and scale on it included, the addition not. "block": everything, residual additions included.
+ * every norm and scale on it included, the addition not. "cross-attention": attention to an encoder's output, from the
+ * exact input of its queries. "block": everything, residual additions included.
  */
 export type PartName = (typeof partNames)[number];
 
 /** A layer that reads its weights, of a number of tokens where they depend on it. */
 export interface Unread {
-  readonly what: "attention" | "norm" | "feed-forward layer";
+  readonly what: "attention" | "cross-attention" | "norm" | "feed-forward layer";
   regime?(tokens: number): number;
   read(tokens: number): Promise<LeafSpec>;
 }
@@ -24,6 +25,7 @@ type UnreadPlan = Plan<Unread>;
 export interface BlockPlan {
   readonly parts: ReadonlyMap<PartName, UnreadPlan>;
   readonly attention: Unread;
+  readonly cross?: Unread;
   /** From the block's input to that of its attention; undefined where they are the same. */
   readonly before?: Unread;
   /** From the block's input to what the feed-forward branch reads; undefined where they are the same. */
@@ -32,7 +34,7 @@ export interface BlockPlan {
 
 /** What the parts of a block are made of. */
 export function planOf(block: Block): BlockPlan {
-  const { attention, feedForward } = block;
+  const { attention, cross, feedForward } = block;
   const core: Unread = {
     what: "attention",
     regime: (tokens) => attention.regime(tokens),
@@ -41,6 +43,10 @@ export function planOf(block: Block): BlockPlan {
   const inner: Unread = {
     what: "feed-forward layer",
     read: async () => ({ feedForward: await feedForward.spec() }),
+  };
+  const across: Unread | undefined = cross && {
+    what: "cross-attention",
+    read: async () => ({ crossAttention: await cross.spec() }),
   };
   const norms = new Map<Read<unknown>, Unread>();
   const norm = (read: Branch<unknown>["before"]): Unread | undefined => {
@@ -55,6 +61,7 @@ export function planOf(block: Block): BlockPlan {
   const parts = new Map<PartName, UnreadPlan>([["attention", core]]);
   // Of a block without norms in front, where others of its stack have them, it is the attention alone.
   if (!behind) parts.set("normed-attention", attending);
+  if (across) parts.set("cross-attention", across);
   parts.set("feed-forward", feeding);
 
   let between: UnreadPlan | undefined;
@@ -69,11 +76,12 @@ export function planOf(block: Block): BlockPlan {
     const step = (first: Unread | undefined, rest: UnreadPlan, whole: UnreadPlan, behind?: Unread) =>
       block.order === "normed" ? chain(first, { residual: rest }) : chain({ residual: whole }, behind);
     between = step(before, chain(core, after), attending, behind);
+    if (across) between = chain(between, { residual: chain(norm(cross?.before), across) }, norm(cross?.behind));
     const feed = chain(inner, norm(feedForward.after));
     whole = chain(between, step(norm(feedForward.before), feed, feeding, norm(feedForward.behind)));
   }
   parts.set("block", whole);
-  return { parts, attention: core, before, between };
+  return { parts, attention: core, cross: across, before, between };
 }
 
 /** One after the other, without those that aren't there. */

@@ -3,15 +3,16 @@ import { checkInteger, wrongKind } from "../../base/check.js";
 import type { Tensor } from "../../base/tensor.js";
 import type { Linear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
+import type { Runtime } from "../../measure/createRuntime.js";
 import type { ModelInput } from "../model.js";
 import { lookUp, type WeightSource } from "./weights.js";
 
 export interface Embedding {
-  readonly reads: "tokens" | "pixels";
+  readonly reads: "tokens" | "pixels" | "features";
   /** The number of tokens that an input makes; TypeError or RangeError, by `label`, where it is no input. */
   check(label: string, input: ModelInput): number;
   /** [Σ tokens, width] in double precision, the inputs one below the other. */
-  embed(inputs: readonly ModelInput[]): Promise<Float64Array>;
+  embed(inputs: readonly ModelInput[], runtime: Runtime): Promise<Float64Array>;
   /** The norm of that, where the hidden states of block 0 are normed. */
   norm?(): Promise<NormSpec>;
   /** The map from that to the hidden states of block 0, where they are of another width. */

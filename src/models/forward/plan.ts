@@ -1,4 +1,5 @@
 // Layers put together as plain data: what a part of a model is made of, before its weights are read and after.
+import type { TensorLike } from "../../base/tensor.js";
 import type { LinearizableLayer } from "../../device/linearization.js";
 import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { FeedForwardSpec } from "../../layers/feedForward.js";
@@ -15,6 +16,8 @@ export type Plan<Leaf> =
 /** A layer as plain data. */
 export type LeafSpec =
   | { readonly attention: AttentionSpec }
+  /** Attention to a memory, which is part of the layer. */
+  | { readonly crossAttention: AttentionSpec; readonly memory?: TensorLike }
   | { readonly norm: NormSpec }
   | { readonly feedForward: FeedForwardSpec };
 
@@ -38,6 +41,15 @@ export function makePart(runtime: Runtime, spec: PartSpec): LinearizableLayer {
 
 export function makeLeaf(runtime: Runtime, leaf: LeafSpec): LinearizableLayer {
   if ("attention" in leaf) return runtime.attention(leaf.attention);
+  if ("crossAttention" in leaf) {
+    if (!leaf.memory) throw new TypeError('"memory": expected the encoder\'s output (trace gives it), got none');
+    const cross = runtime.crossAttention(leaf.crossAttention);
+    try {
+      return cross.withMemory(leaf.memory);
+    } finally {
+      cross.dispose();
+    }
+  }
   if ("norm" in leaf) return runtime.norm(leaf.norm);
   return runtime.feedForward(leaf.feedForward);
 }

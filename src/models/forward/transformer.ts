@@ -4,6 +4,7 @@ import {
   checkInteger,
   checkKeys,
   checkOneOf,
+  checkTensor,
   firstNonFinite,
   throwIfDisposed,
   wrongKind,
@@ -11,7 +12,9 @@ import {
 } from "../../base/check.js";
 import { Held } from "../../base/disposable.js";
 import { ModelError } from "../../base/errors.js";
+import type { AbortSignalLike } from "../../base/platform.js";
 import type { Tensor } from "../../base/tensor.js";
+import type { CrossAttention } from "../../device/crossAttentionLayer.js";
 import type { LinearizableLayer } from "../../device/linearization.js";
 import type { Attention, Runtime } from "../../measure/createRuntime.js";
 import type { Architecture, Stack } from "../architectures/architecture.js";
@@ -31,7 +34,8 @@ import type { TokenizerOrReason } from "../tokenizer.js";
 import { BlockLayers, OwningLayer } from "./blockLayers.js";
 import { type PartName, partNames, planOf } from "./blockPlan.js";
 import { LazyLayer } from "./lazyLayer.js";
-import { outOfRange, walkStack } from "./walkStack.js";
+import { inputOfStack, type ReadInput } from "./stackInput.js";
+import { outOfRange, type StackWalk, throughStack, walkStack } from "./walkStack.js";
 
 export class Transformer extends Held implements Model {
   readonly #architecture: Architecture;
@@ -85,15 +89,17 @@ export class Transformer extends Held implements Model {
     checkKeys("options", options, ["layers", "hidden", "stack", "signal"]);
     const stack = this.#stack("options", options);
     const window = typeof input === "string" ? this.encode(input) : input;
-    this.#checkStack(stack, window);
     const label = stack.embedding.reads === "tokens" ? "tokens" : "input";
-    stack.embedding.check(typeof input === "string" ? "tokens of the text" : label, window);
+    const read = this.#inputOf(typeof input === "string" ? "tokens of the text" : label, stack, window);
+    const { layers, signal } = options;
+    const memories = stack.blocks[0].cross ? await this.#memories([window], signal) : undefined;
     const trace: Trace = Object.assign(new Map<number, Tensor>(), {
       hidden: new Map<number, Tensor>(),
       afterAttention: new Map<number, Tensor>(),
+      ...(memories ? { memory: memories[0] } : {}),
     });
-    const { layers, signal } = options;
-    for await (const step of this.walk([window], { layers, signal, stack: stack.name })) {
+    const wanted = this.#checkLayers(layers, stack);
+    for await (const step of walkStack(this.#runtime, stack, this.#walkOf([read], wanted, memories, signal))) {
       const [input] = step.inputs;
       const lost = firstNonFinite(input.data, input.shape);
       if (lost) {
@@ -114,32 +120,34 @@ export class Transformer extends Held implements Model {
     const stack = this.#stack("options", options);
     if (!Array.isArray(windows)) throw wrongKind("windows", "an array of inputs", windows);
     if (windows.length === 0) throw wrongValue("windows", "at least one window", windows);
-    const lengths = windows.map((window, at) => stack.embedding.check(`windows[${at}]`, window));
+    const read = windows.map((window, at) => this.#inputOf(`windows[${at}]`, stack, window));
     const layers = this.#checkLayers(options.layers, stack);
-    const whileAlive = () => throwIfDisposed("model", this.#disposed);
-    return walkStack(this.#runtime, stack, { windows, lengths, layers, signal: options.signal, whileAlive });
+    return this.#walk(windows, read, stack, layers, options.signal);
   }
 
   attention(layer: number, options: PartOptions = {}): Attention {
     return this.#blockLayers(layer, options).attention;
   }
 
-  part(layer: number, what: PartName, options: PartOptions = {}): LinearizableLayer {
+  part(layer: number, what: Exclude<PartName, "cross-attention">, options?: PartOptions): LinearizableLayer;
+  part(layer: number, what: "cross-attention", options?: PartOptions): CrossAttention;
+  part(layer: number, what: PartName, options: PartOptions = {}): LinearizableLayer | CrossAttention {
     checkOneOf("part", what, partNames);
     const layers = this.#blockLayers(layer, options);
+    if (what === "cross-attention") return layers.cross;
     return new OwningLayer(layers.compose(layers.partPlan(what)), [layers]);
   }
 
   blocks(from: number, to: number, options: PartOptions & { finalNorm?: boolean } = {}): LinearizableLayer {
     throwIfDisposed("model", this.#disposed);
-    checkKeys("options", options, ["stack", "finalNorm"]);
+    checkKeys("options", options, ["stack", "memory", "finalNorm"]);
     const stack = this.#stack("options", options);
     checkInteger("from", from, 0, stack.blocks.length - 1);
     checkInteger("to", to, from + 1, stack.blocks.length);
     const owned: (BlockLayers | LinearizableLayer)[] = [];
     const layers: LinearizableLayer[] = [];
     for (let layer = from; layer < to; layer++) {
-      const block = this.#blockLayers(layer, { stack: stack.name });
+      const block = this.#blockLayers(layer, { stack: stack.name, memory: options.memory });
       owned.push(block);
       layers.push(block.compose(block.partPlan("block")));
     }
@@ -174,10 +182,11 @@ export class Transformer extends Held implements Model {
 
   #blockLayers(layer: number, options: PartOptions): BlockLayers {
     throwIfDisposed("model", this.#disposed);
-    checkKeys("options", options, ["stack"]);
+    checkKeys("options", options, ["stack", "memory"]);
     const stack = this.#stack("options", options);
     checkInteger("layer", layer, 0, stack.blocks.length - 1);
-    return new BlockLayers(this.#runtime, stack.blocks[layer], stack);
+    const memories = options.memory === undefined ? [] : [checkTensor("memory", options.memory, [-1, stack.width])];
+    return new BlockLayers(this.#runtime, stack.blocks[layer], stack, memories);
   }
 
   #finalNorm(stack: Stack): LinearizableLayer {
@@ -198,10 +207,44 @@ export class Transformer extends Held implements Model {
     return stacks.find((stack) => stack.name === "decoder" || stack.name === "text") ?? stacks[0];
   }
 
-  /** Of two stacks, one may be given what the other reads. */
-  #checkStack({ name, embedding }: Stack, input: ModelInput): void {
-    if (this.stacks.length < 2 || embedding.reads === "tokens" || !Array.isArray(input)) return;
-    throw new RangeError(`"input": expected an image for the stack "${name}", got token ids, which it doesn't read`);
+  /** What a stack reads of an input, checked by its label. */
+  #inputOf(label: string, stack: Stack, input: ModelInput): ReadInput {
+    const own = inputOfStack(label, stack, input, this.stacks);
+    return { input: own, length: stack.embedding.check(label, own) };
+  }
+
+  /** What the encoder gives for each window. */
+  async #memories(windows: readonly ModelInput[], signal?: AbortSignalLike): Promise<Tensor[]> {
+    const encoder = this.#architecture.stacks[0];
+    const read = windows.map((window) => this.#inputOf("input", encoder, window));
+    return throughStack(this.#runtime, encoder, this.#walkOf(read, new Set(), undefined, signal));
+  }
+
+  #walkOf(
+    read: readonly ReadInput[],
+    layers: ReadonlySet<number>,
+    memories: readonly Tensor[] | undefined,
+    signal?: AbortSignalLike,
+  ): StackWalk {
+    return {
+      windows: read.map(({ input }) => input),
+      lengths: read.map(({ length }) => length),
+      layers,
+      memories,
+      signal,
+      whileAlive: () => throwIfDisposed("model", this.#disposed),
+    };
+  }
+
+  async *#walk(
+    windows: readonly ModelInput[],
+    read: readonly ReadInput[],
+    stack: Stack,
+    layers: ReadonlySet<number>,
+    signal?: AbortSignalLike,
+  ): AsyncGenerator<WalkStep, void> {
+    const memories = stack.blocks[0].cross ? await this.#memories(windows, signal) : undefined;
+    yield* walkStack(this.#runtime, stack, this.#walkOf(read, layers, memories, signal));
   }
 
   #checkLayers(layers: readonly number[], { blocks }: Stack): Set<number> {

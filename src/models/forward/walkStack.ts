@@ -11,8 +11,8 @@ import type { Runtime } from "../../measure/createRuntime.js";
 import type { Stack } from "../architectures/architecture.js";
 import type { ModelInput, WalkStep } from "../model.js";
 import { BlockLayers } from "./blockLayers.js";
-import type { PartName } from "./blockPlan.js";
-import type { PartSpec } from "./plan.js";
+import type { PartName, Unread } from "./blockPlan.js";
+import type { PartSpec, Plan } from "./plan.js";
 
 export interface StackWalk {
   readonly windows: readonly ModelInput[];
@@ -20,6 +20,8 @@ export interface StackWalk {
   readonly lengths: readonly number[];
   /** Where steps are wanted. */
   readonly layers: ReadonlySet<number>;
+  /** What the decoder's windows attend to. */
+  readonly memories?: readonly Tensor[];
   readonly signal?: AbortSignalLike;
   /** Throws where the model was disposed of. */
   whileAlive(): void;
@@ -34,15 +36,33 @@ export async function* walkStack(runtime: Runtime, stack: Stack, walk: StackWalk
     await turn();
     throwIfAborted(signal);
     whileAlive();
-    const layers = new BlockLayers(runtime, stack.blocks[layer], stack);
-    const through = (part: LinearizableLayer) => inRange(layer, runtime, applyAll(part, hidden, signal));
+    const layers = new BlockLayers(runtime, stack.blocks[layer], stack, walk.memories);
+    const through = (plan: Plan<Unread>) => {
+      // Of a decoder, each window has a memory of its own.
+      const apart = layers.plan.cross !== undefined;
+      const whole = apart ? undefined : layers.compose(plan);
+      const part = (window: number) => whole ?? layers.compose(plan, window);
+      return inRange(layer, runtime, applyAll(part, hidden, signal));
+    };
     try {
       if (wanted.has(layer)) yield await stepOf(stack, layer, layers, hidden, walk, through);
-      if (layer < last) hidden = await through(layers.compose(layers.partPlan("block")));
+      if (layer < last) hidden = await through(layers.partPlan("block"));
     } finally {
       layers.dispose();
     }
   }
+}
+
+/** The hidden states behind all blocks, and behind the norm that follows them, of each window. */
+export async function throughStack(runtime: Runtime, stack: Stack, walk: Omit<StackWalk, "layers">): Promise<Tensor[]> {
+  const last = stack.blocks.length - 1;
+  for await (const step of walkStack(runtime, stack, { ...walk, layers: new Set([last]) })) {
+    const hidden: Tensor[] = [];
+    for (const x of step.hidden) hidden.push(await inRange(last, runtime, step.part("block").forward(x)));
+    if (!stack.finalNorm) return hidden;
+    return applyOnce(runtime.norm(await stack.finalNorm()), hidden, walk.signal);
+  }
+  throw new ModelError("a stack without blocks");
 }
 
 /** Weights that are finite can still carry hidden states out of the range of the runtime's numbers. */
@@ -56,13 +76,12 @@ async function stepOf(
   layers: BlockLayers,
   hidden: Tensor[],
   walk: StackWalk,
-  through: (part: LinearizableLayer) => Promise<Tensor[]>,
+  through: (plan: Plan<Unread>) => Promise<Tensor[]>,
 ): Promise<WalkStep> {
   const { plan } = layers;
-  const inputs = plan.before ? await through(layers.layer(plan.before)) : hidden.map(copy);
+  const inputs = plan.before ? await through(plan.before) : hidden.map(copy);
   let between: Promise<Tensor[]> | undefined;
-  const afterAttention = () =>
-    (between ??= plan.between ? through(layers.compose(plan.between)) : Promise.resolve(hidden.map(copy)));
+  const afterAttention = () => (between ??= plan.between ? through(plan.between) : Promise.resolve(hidden.map(copy)));
   const specs = new Map<number, () => Promise<AttentionSpec>>();
   const specFor = (tokens: number) => {
     const regime = plan.attention.regime?.(tokens) ?? 0;
@@ -84,9 +103,9 @@ async function stepOf(
     hidden: hidden.map(copy),
     afterAttention,
     parts: [...plan.parts.keys()],
-    part: (what: PartName) => layers.compose(layers.partPlan(what)),
-    partSpec: (what: PartName, tokens = walk.lengths[0]): Promise<PartSpec> =>
-      layers.specOf(layers.partPlan(what), tokens),
+    part: (what: PartName, window = 0) => layers.compose(layers.partPlan(what), window),
+    partSpec: (what: PartName, tokens = walk.lengths[0], window = 0): Promise<PartSpec> =>
+      layers.specOf(layers.partPlan(what), tokens, window),
     inputsOf: async (what: PartName) => {
       if (what === "attention") return inputs;
       return what === "feed-forward" ? afterAttention() : hidden.map(copy);
@@ -102,7 +121,7 @@ async function stepOf(
 async function embed(runtime: Runtime, stack: Stack, { windows, lengths, signal }: StackWalk): Promise<Tensor[]> {
   throwIfAborted(signal);
   const { embedding } = stack;
-  const sums = await embedding.embed(windows);
+  const sums = await embedding.embed(windows, runtime);
   const data = runtime.info.dtype === "f64" ? sums : new Float32Array(sums);
   const width = data.length / lengths.reduce((sum, length) => sum + length, 0);
   let row = 0;
@@ -124,12 +143,16 @@ async function inputNorm({ blocks, embedding }: Stack, layer: number): Promise<N
   return embedding.project ? undefined : embedding.norm?.();
 }
 
-async function applyAll(layer: LinearizableLayer, hidden: readonly Tensor[], signal?: AbortSignalLike) {
+async function applyAll(
+  layerOf: (window: number) => LinearizableLayer,
+  hidden: readonly Tensor[],
+  signal?: AbortSignalLike,
+) {
   const images: Tensor[] = [];
-  for (const x of hidden) {
+  for (const [window, x] of hidden.entries()) {
     await turn();
     throwIfAborted(signal);
-    images.push(await layer.forward(x));
+    images.push(await layerOf(window).forward(x));
   }
   return images;
 }
@@ -137,7 +160,7 @@ async function applyAll(layer: LinearizableLayer, hidden: readonly Tensor[], sig
 /** The images under a layer that was made for them. */
 async function applyOnce(layer: LinearizableLayer, hidden: readonly Tensor[], signal?: AbortSignalLike) {
   try {
-    return await applyAll(layer, hidden, signal);
+    return await applyAll(() => layer, hidden, signal);
   } finally {
     layer.dispose();
   }
