@@ -11,6 +11,7 @@ import {
   type WithRespectTo,
 } from "./deviceLayer.js";
 import { DeviceLinearization, type LinearizableLayer, type Linearization, RuntimeLayer } from "./linearization.js";
+import type { OperatorInDoubles } from "./operator.js";
 
 /** Attention of tokens x [n, queryWidth] to other tokens, the memory [m, memoryWidth]; masks are over [n, m]. */
 export interface CrossAttention extends Disposable {
@@ -67,13 +68,11 @@ export class CrossAttentionLayer<V extends Vector> extends Held implements Cross
     const lease = held.value.device.lease();
     try {
       lease.atEnd(() => held.release());
-      const { operator, output } = await held.value.linearize(
-        this.#write("x", x, this.queryWidth, lease),
-        this.#write("memory", memory, this.memoryWidth, lease),
-        wrt,
-        lease,
-      );
-      return new DeviceLinearization(operator, lease, await this.#read(held.value, output));
+      const own = this.#write("x", x, this.queryWidth, lease);
+      const other = this.#write("memory", memory, this.memoryWidth, lease);
+      const { operator, output } = await held.value.linearize(own, other, wrt, lease);
+      const inDoubles = held.value.inDoubles && (() => operatorInDoubles(held.value, own, other, wrt));
+      return new DeviceLinearization(operator, lease, await this.#read(held.value, output), inDoubles);
     } catch (error) {
       lease.dispose();
       throw error;
@@ -143,6 +142,43 @@ function remembering<V extends Vector>(cross: DeviceCrossAttention<V>, memory: V
     dOut: cross.dOut,
     forward: (x, lease) => cross.forward(x, memory, lease),
     linearize: (x, lease): Promise<Linearized<V>> => cross.linearize(x, memory, "queries", lease),
+    inDoubles: cross.inDoubles && (() => rememberingInDoubles(cross, memory)),
     dispose: () => kept.dispose(),
   };
+}
+
+/** A copy in f64, and what is in its lease, which ends it. */
+async function copied<V extends Vector, T>(
+  cross: DeviceCrossAttention<V>,
+  use: (copy: DeviceCrossAttention, lease: Lease, write: (from: V) => Promise<Vector>) => Promise<T>,
+): Promise<T> {
+  const copy = await (cross.inDoubles as () => Promise<DeviceCrossAttention>)();
+  const lease = copy.device.lease();
+  lease.atEnd(() => copy.dispose());
+  try {
+    return await use(copy, lease, async (from) => {
+      const vector = lease.vector(from.shape, "the input in f64");
+      copy.device.write(vector, await cross.device.read(from));
+      return vector;
+    });
+  } catch (error) {
+    lease.dispose();
+    throw error;
+  }
+}
+
+function rememberingInDoubles<V extends Vector>(cross: DeviceCrossAttention<V>, memory: V): Promise<DeviceLayer> {
+  return copied(cross, async (copy, lease, write) => remembering(copy, await write(memory), lease));
+}
+
+function operatorInDoubles<V extends Vector>(
+  cross: DeviceCrossAttention<V>,
+  x: V,
+  memory: V,
+  wrt: WithRespectTo,
+): Promise<OperatorInDoubles> {
+  return copied(cross, async (copy, lease, write) => {
+    const { operator } = await copy.linearize(await write(x), await write(memory), wrt, lease);
+    return { operator, dispose: () => lease.dispose() };
+  });
 }

@@ -56,6 +56,8 @@ export interface DeviceCrossAttention<V extends Vector = Vector> {
   linearize(x: V, memory: V, wrt: WithRespectTo, lease: Lease<V>): Promise<Linearized<V>>;
   /** [heads, n, m]. */
   probabilities(x: V, memory: V): Promise<Tensor>;
+  /** Of f32 devices: a copy in f64 on WebAssembly, as that of a layer. */
+  inDoubles?(): Promise<DeviceCrossAttention>;
   dispose(): void;
 }
 

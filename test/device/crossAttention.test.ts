@@ -9,6 +9,7 @@ import { toDense } from "../../src/jacobian/toDense.js";
 import type { Mask } from "../../src/layers/attention/mask.js";
 import type { AttentionSpec } from "../../src/layers/attention/spec.js";
 import { createRuntime } from "../../src/measure/createRuntime.js";
+import { localLipschitz } from "../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../src/spectral/spectralNorm.js";
 import { allowedPairs, referenceAttention } from "../reference/attention.js";
 import { relativeError, scaledError } from "./close.js";
@@ -233,6 +234,25 @@ describe.skipIf(onWebGpu)("cross-attention", () => {
     chain.dispose();
     expect(() => layer.withMemory(memory)).toThrow(/disposed/);
     runtime.dispose();
+  });
+
+  it("in f32 has a sigma that is certified in f64, alone and at a fixed memory", async () => {
+    const runtime = await createRuntime({ device: "wasm" });
+    const double = await createRuntime({ device: "wasm", dtype: "f64" });
+    const layer = runtime.crossAttention(spec);
+    const at = await layer.linearize(x, memory, { wrt: "memory" });
+    const exact = await double.crossAttention(spec).linearize(x, memory, { wrt: "memory" });
+    const [found, want] = [await spectralNorm(at), await spectralNorm(exact, { rtol: 1e-8 })];
+    expect(found.certified).toBe(true);
+    expect(Math.abs(found.sigma / want.sigma - 1)).toBeLessThan(1e-5);
+    at.dispose();
+    const fixed = layer.withMemory(memory);
+    layer.dispose();
+    expect((await localLipschitz(fixed, x)).certified).toBe(true);
+    fixed.dispose();
+    expect(runtime.memoryUsed).toBeLessThan(1000);
+    runtime.dispose();
+    double.dispose();
   });
 
   it("refuses what does not fit, by name", async () => {

@@ -81,8 +81,13 @@ export class WasmAttention implements DeviceAttention<WasmVector> {
   }
 
   get inDoubles(): (() => Promise<DeviceLayer>) | undefined {
-    const { doubles, heap } = this.device;
-    return doubles && (async () => (await doubles.maker()).attention(unpackLayer(heap, this.#layer, this.#sizes)));
+    const { doubles } = this.device;
+    return doubles && (async () => (await doubles.maker()).attention(this.spec));
+  }
+
+  /** The layer as its weights are held here. */
+  get spec(): ResolvedSpec {
+    return unpackLayer(this.device.heap, this.#layer, this.#sizes);
   }
 
   async probabilities(x: WasmVector): Promise<Tensor> {

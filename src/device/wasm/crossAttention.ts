@@ -1,5 +1,6 @@
 // Cross-attention on WebAssembly: self-attention over both sequences, the tokens that ask in front and the others from a
 // panel of their own on, under a mask that lets only the first ask and only the second be asked.
+import { DeviceError } from "../../base/errors.js";
 import { type Tensor, tensor } from "../../base/tensor.js";
 import type { ResolvedCross } from "../../layers/attention/crossSpec.js";
 import { resolveCrossMask } from "../../layers/attention/mask.js";
@@ -92,6 +93,18 @@ export class WasmCrossAttention implements DeviceCrossAttention<WasmVector> {
     } finally {
       work.dispose();
     }
+  }
+
+  get inDoubles(): (() => Promise<DeviceCrossAttention>) | undefined {
+    const { doubles } = this.device;
+    if (!doubles) return undefined;
+    return async () => {
+      const { queryWidth, memoryWidth } = this;
+      const maker = await doubles.maker();
+      const copy = maker.crossAttention?.({ spec: this.#attention.spec, queryWidth, memoryWidth });
+      if (!copy) throw new DeviceError("the device in f64 has no cross-attention");
+      return copy;
+    };
   }
 
   dispose(): void {
