@@ -38,8 +38,9 @@ export class WebGpuActivation implements DeviceLayer<GpuVector> {
 
   constructor(
     readonly device: WebGpuDevice,
-    { kind, numbers }: ResolvedActivation,
+    readonly activation: ResolvedActivation,
   ) {
+    const { kind, numbers } = activation;
     const ofX = { x: "read f32", y: "read_write f32" };
     this.#apply = kernelOf("activate", kind, ofX, "y[at] = activation(x[at]).x;");
     this.#slope = kernelOf("slope of", kind, ofX, "y[at] = activation(x[at]).y;");
@@ -71,6 +72,10 @@ export class WebGpuActivation implements DeviceLayer<GpuVector> {
         this.#run(this.#bend, x, { u: u.view, v: v.view, to: to.view }),
     };
     return { operator, output };
+  }
+
+  async inDoubles(): Promise<DeviceLayer> {
+    return (await this.device.doubles.maker()).activation(this.activation);
   }
 
   dispose(): void {}

@@ -12,14 +12,16 @@ const COTANGENT_TANGENT: Product = { of: ["cotangent", "valueTangent"], into: 1 
  * Kernels that write to `terms`, an array of pairs [slots, heads, n]: x is the value at the anchor, and y is for the mean
  * of the row without it, which some of the passes find.
  */
-export function anchorKernels({ kind, tangent }: Scores) {
+export function anchorKernels({ name: scoresName, score, tangent, modified }: Scores) {
+  const { slope } = modified;
   const make = (name: string, buffers: Kernel["buffers"], products: readonly Product[], rest: string): Kernel => ({
-    name: `${name}, ${kind}`,
+    name: `${name}, ${scoresName}`,
     buffers: { qkv: "read f32", statistics: "read vec4f", ...buffers, terms: "read_write vec2f" },
     sizes: [...SIZES, "slot"],
     lanes: 64,
     code: `
-${loaders(matricesOf(products))}
+${loaders(matricesOf([score, ...products]))}
+${modified.slopeFunctions}
 fn kernel(group: vec3u, lane: u32) {
   let i = group.x * 64u + lane;
   let head = group.y;
@@ -33,7 +35,12 @@ ${rest}
   });
   return {
     /** E. */
-    anchorTangent: make("anchor of tangents", { tangent: "read f32" }, tangent, ""),
+    anchorTangent: make(
+      "anchor of tangents",
+      { tangent: "read f32" },
+      tangent,
+      slope ? `${pairOf("product", [score])}\n  terms[to].x = ${slope("product")} * anchor;` : "",
+    ),
     /** M = G_O Vᵀ, and its mean a = ⟨G_O, O⟩. */
     anchorGradient: make(
       "anchor of gradients",

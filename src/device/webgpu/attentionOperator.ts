@@ -14,8 +14,6 @@ export interface SharedWeights {
   /** With the mask and the rotations of the operator that asks. */
   download(sizes: LayerSizes): Promise<ResolvedSpec>;
   valueMap: Pattern["valueMap"];
-  /** At most ‖A v‖/‖v‖ of the Jacobian at x, A = J or Jᵀ, by doubles; undefined where that would take long. */
-  stretch(sizes: LayerSizes, x: Tensor, v: Tensor, transposed: boolean): Promise<number | undefined>;
 }
 
 /** @throws RangeError where the scores overflow f32 */
@@ -111,7 +109,7 @@ export class WebGpuAttentionOperator implements DeviceOperator<GpuVector> {
 
 function structureOf(operator: WebGpuAttentionOperator, shared: SharedWeights, x: GpuVector): Structure<GpuVector> {
   const { device, primal } = operator;
-  const { n, sizes } = primal;
+  const { sizes } = primal;
   return {
     pattern: { layer: shared, direction: () => patternDirection(device, primal), valueMap: shared.valueMap },
     attention: {
@@ -120,10 +118,6 @@ function structureOf(operator: WebGpuAttentionOperator, shared: SharedWeights, x
         const spec = await shared.download(sizes);
         return { spec, x: await device.read(x) };
       },
-    },
-    async certifiedStretch(v, transposed) {
-      const input = tensor(await device.read(x), [n, sizes.dIn]);
-      return shared.stretch(sizes, input, v, transposed);
     },
   };
 }

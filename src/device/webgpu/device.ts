@@ -3,6 +3,7 @@
 import { Held } from "../../base/disposable.js";
 import { sizeOf } from "../../base/tensor.js";
 import type { Basis, Device, Lease, Scalars, Vector } from "../device.js";
+import type { Doubles } from "../wasm/doubles.js";
 import { GpuBasis } from "./basis.js";
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";
@@ -45,7 +46,11 @@ export class WebGpuDevice implements Device<GpuVector> {
   readonly name = "webgpu";
   readonly dtype = "f32";
 
-  constructor(readonly gpu: Gpu) {}
+  constructor(
+    readonly gpu: Gpu,
+    /** Where layers have their copies in f64: on the CPU. */
+    readonly doubles: Doubles,
+  ) {}
 
   get batch(): Batch {
     return this.gpu.batch;

@@ -1,11 +1,6 @@
-// What a GPU cannot give: the bracket's lower end in f64, by WebAssembly on the CPU (MATH 10.4).
-
-import { DeviceError, OutOfMemoryError } from "../../base/errors.js";
-import type { Tensor } from "../../base/tensor.js";
-import type { ResolvedSpec } from "../../layers/attention/spec.js";
-import type { DeviceAttention } from "../deviceLayer.js";
-import type { WasmVector } from "../wasm/device.js";
-import { WasmRuntime } from "../wasm/runtime.js";
+// What a GPU cannot give, f64: how much of it the CPU is asked for.
+import { DeviceError } from "../../base/errors.js";
+import type { DeviceLayer } from "../deviceLayer.js";
 import { channelsOf, type LayerSizes } from "./weights.js";
 
 /** Some 0.2 s of one CPU thread. */
@@ -22,80 +17,18 @@ export function fitsCpu(sizes: LayerSizes, n: number): boolean {
   return flops <= MOST_FLOPS && bytes <= MOST_BYTES;
 }
 
-/** The CPU of a WebGPU runtime, in f64; loaded when first asked for. */
-export class Cpu {
-  #runtime?: Promise<WasmRuntime>;
-  #disposed = false;
-
-  /** @throws DeviceError where WebAssembly cannot be had */
-  runtime(): Promise<WasmRuntime> {
-    this.#runtime ??= WasmRuntime.create({ requested: "wasm", dtype: "f64" }).then((runtime) => {
-      if (this.#disposed) runtime.dispose();
-      return runtime;
-    });
-    return this.#runtime;
-  }
-
-  dispose(): void {
-    this.#disposed = true;
-    this.#runtime?.then(
-      (runtime) => runtime.dispose(),
-      () => undefined,
-    );
-  }
-}
-
-/** A layer of the GPU once more on the CPU, from the very weights that the GPU holds. */
-export class LayerInDoubles {
-  readonly #cpu: Cpu;
-  readonly #spec: () => Promise<ResolvedSpec>;
-  #layer?: Promise<DeviceAttention<WasmVector>>;
-
-  constructor(cpu: Cpu, spec: () => Promise<ResolvedSpec>) {
-    this.#cpu = cpu;
-    this.#spec = spec;
-  }
-
-  /**
-   * At most ‖A v‖/‖v‖ of the Jacobian at x, with A = J, or Jᵀ if `transposed`; rounding in f64 is allowed for.
-   * Undefined where the CPU has no WebAssembly or not the memory.
-   */
-  async stretch(x: Tensor, v: Tensor, transposed: boolean): Promise<number | undefined> {
-    try {
-      this.#layer ??= this.#make();
-      const layer = await this.#layer;
-      const { device } = layer;
-      const lease = device.lease();
-      try {
-        const input = lease.vector(x.shape, "the input");
-        device.write(input, x.data);
-        const { operator } = await layer.linearize(input, lease);
-        const [from, to] = transposed ? [operator.outShape, operator.inShape] : [operator.inShape, operator.outShape];
-        const [vector, image] = [lease.vector(from, "a vector"), lease.vector(to, "a vector")];
-        const lengths = lease.scalars(2, "a vector");
-        device.write(vector, v.data);
-        device.normalize(vector, lengths, 0);
-        await (transposed ? operator.vjp(vector, image) : operator.jvp(vector, image));
-        device.normalize(image, lengths, 1);
-        return (await device.results(lengths))[1] * (1 - operator.roundoff);
-      } finally {
-        lease.dispose();
-      }
-    } catch (error) {
-      if (error instanceof DeviceError || error instanceof OutOfMemoryError) return undefined;
-      throw error;
-    }
-  }
-
-  dispose(): void {
-    this.#layer?.then(
-      (layer) => layer.dispose(),
-      () => undefined,
-    );
-  }
-
-  async #make(): Promise<DeviceAttention<WasmVector>> {
-    const [{ make }, spec] = await Promise.all([this.#cpu.runtime(), this.#spec()]);
-    return make.attention(spec);
-  }
+/** A copy of attention in f64, which is refused inputs that would take it long. */
+export function whereQuick(copy: DeviceLayer, sizes: LayerSizes): DeviceLayer {
+  return {
+    device: copy.device,
+    dIn: copy.dIn,
+    dOut: copy.dOut,
+    forward: (x, lease) => copy.forward(x, lease),
+    async linearize(x, lease) {
+      const [n] = x.shape;
+      if (fitsCpu(sizes, n)) return copy.linearize(x, lease);
+      throw new DeviceError(`attention to ${n} tokens in f64 is more than is quickly done on the CPU`);
+    },
+    dispose: () => copy.dispose(),
+  };
 }

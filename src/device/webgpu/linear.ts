@@ -54,6 +54,12 @@ export class WebGpuLinear implements DeviceLayer<GpuVector> {
     return { operator, output };
   }
 
+  async inDoubles(): Promise<DeviceLayer> {
+    const { dIn, dOut } = this;
+    const [weight, bias] = await this.device.gpu.flush([this.#weight, ...(this.#bias ? [this.#bias] : [])]);
+    return (await this.device.doubles.maker()).linear({ dIn, dOut, weight, bias });
+  }
+
   dispose(): void {
     this.#region.free();
   }

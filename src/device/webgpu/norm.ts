@@ -5,48 +5,14 @@ import type { DeviceLayer, Linearized } from "../deviceLayer.js";
 import type { GpuLease, GpuVector, WebGpuDevice } from "./device.js";
 import type { Kernel } from "./kernel.js";
 import { bitsOf, type Region, type View } from "./memory.js";
+import { EACH, meanInto, normKernel } from "./normCode.js";
 import { spread } from "./vectors.js";
 
 /** Relative rounding of one application. */
 const ROUNDOFF = 2e-6;
 
-const SIZES = ["n", "width", "centred", "biased", "epsilonBits", "transposed"];
-
-const kernel = (name: string, buffers: Kernel["buffers"], body: string): Kernel => ({
-  name,
-  buffers,
-  sizes: SIZES,
-  lanes: 64,
-  code: `
-var<workgroup> parts: array<f32, 64>;
-
-fn mean(lane: u32, part: f32) -> f32 {
-  parts[lane] = part;
-  for (var half = 32u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { parts[lane] += parts[lane + half]; }
-  }
-  workgroupBarrier();
-  let whole = parts[0];
-  workgroupBarrier();
-  return whole / f32(size.width);
-}
-fn kernel(group: vec3u, lane: u32) {
-  let token = group.x + group.y * 65535u;
-  if (token >= size.n) { return; }
-  let first = token * size.width;
-${body}
-}`,
-});
-
-const EACH = (body: string) => `
-  for (var c = lane; c < size.width; c += 64u) { ${body} }`;
-const MEAN = (name: string, term: string) => `
-  var part_${name} = 0.0;${EACH(`part_${name} += ${term};`)}
-  let ${name} = mean(lane, part_${name});`;
-
 /** y, z and 1/s; mean and variance in two passes. */
-const FORWARD = kernel(
+const FORWARD = normKernel(
   "norm",
   {
     x: "read f32",
@@ -56,11 +22,12 @@ const FORWARD = kernel(
     z: "read_write f32",
     inverse: "read_write f32",
   },
+  [],
   `
   var offset = 0.0;
-  if (size.centred != 0u) {${MEAN("average", "x[first + c]")}
+  if (size.centred != 0u) {${meanInto("average", "x[first + c]")}
     offset = average;
-  }${MEAN("variance", "(x[first + c] - offset) * (x[first + c] - offset)")}
+  }${meanInto("variance", "(x[first + c] - offset) * (x[first + c] - offset)")}
   let deviation = sqrt(variance + bitcast<f32>(size.epsilonBits));
   if (lane == 0u) { inverse[token] = 1.0 / deviation; }${EACH(`
     let value = (x[first + c] - offset) / deviation;
@@ -69,30 +36,32 @@ const FORWARD = kernel(
 );
 
 /** y = J u, or with `transposed` Jᵀ u: the gain comes after, or before. */
-const APPLY = kernel(
+const APPLY = normKernel(
   "norm's Jacobian",
   { u: "read f32", gain: "read f32", z: "read f32", inverse: "read f32", y: "read_write f32" },
+  [],
   `
   let back = size.transposed != 0u;
   var offset = 0.0;
-  if (size.centred != 0u) {${MEAN("average", "u[first + c] * select(1.0, gain[c], back)")}
+  if (size.centred != 0u) {${meanInto("average", "u[first + c] * select(1.0, gain[c], back)")}
     offset = average;
-  }${MEAN("along", "z[first + c] * u[first + c] * select(1.0, gain[c], back)")}${EACH(`
+  }${meanInto("along", "z[first + c] * u[first + c] * select(1.0, gain[c], back)")}${EACH(`
     let value = (u[first + c] * select(1.0, gain[c], back) - offset) - z[first + c] * along;
     y[first + c] = value * inverse[token] * select(gain[c], 1.0, back);`)}`,
 );
 
 /** With P = u − mean u, Q = gain∘v − its mean, al = mean zP, be = mean zQ: −φ z/(d s) − (be(P − z al) + al(Q − z be))/s². */
-const GRADIENT = kernel(
+const GRADIENT = normKernel(
   "norm's second order",
   { u: "read f32", v: "read f32", gain: "read f32", z: "read f32", inverse: "read f32", to: "read_write f32" },
+  [],
   `
   var offsetU = 0.0;
   var offsetV = 0.0;
-  if (size.centred != 0u) {${MEAN("averageU", "u[first + c]")}${MEAN("averageV", "gain[c] * v[first + c]")}
+  if (size.centred != 0u) {${meanInto("averageU", "u[first + c]")}${meanInto("averageV", "gain[c] * v[first + c]")}
     offsetU = averageU;
     offsetV = averageV;
-  }${MEAN("al", "z[first + c] * (u[first + c] - offsetU)")}${MEAN("be", "z[first + c] * (gain[c] * v[first + c] - offsetV)")}${MEAN(
+  }${meanInto("al", "z[first + c] * (u[first + c] - offsetU)")}${meanInto("be", "z[first + c] * (gain[c] * v[first + c] - offsetV)")}${meanInto(
     "product",
     "(u[first + c] - offsetU) * (gain[c] * v[first + c] - offsetV)",
   )}
@@ -111,11 +80,13 @@ export class WebGpuNorm implements DeviceLayer<GpuVector> {
   readonly #gain: View;
   readonly #bias?: View;
   readonly #sizes: Record<string, number>;
+  readonly #kind: Pick<ResolvedNorm, "kind" | "epsilon">;
 
   constructor(
     readonly device: WebGpuDevice,
     { kind, gain, bias, epsilon }: ResolvedNorm,
   ) {
+    this.#kind = { kind, epsilon };
     this.dIn = gain.length;
     this.dOut = gain.length;
     this.#region = device.gpu.region();
@@ -156,6 +127,11 @@ export class WebGpuNorm implements DeviceLayer<GpuVector> {
         this.#run(GRADIENT, x, { ...kept, u: u.view, v: v.view, to: to.view }),
     };
     return { operator, output };
+  }
+
+  async inDoubles(): Promise<DeviceLayer> {
+    const [gain, bias] = await this.device.gpu.flush([this.#gain, ...(this.#bias ? [this.#bias] : [])]);
+    return (await this.device.doubles.maker()).norm({ ...this.#kind, gain, bias });
   }
 
   dispose(): void {

@@ -20,6 +20,10 @@ export const SIZES = [
   "channels",
   "signBits",
   "factorBits",
+  "capBits",
+  "biasAt",
+  "biasStride",
+  "sinksAt",
 ];
 
 /** Scores further than this below their row's largest have probability 0: e^-50 is 2e-22 of the largest. */
@@ -51,10 +55,24 @@ export interface Product {
   readonly into: 0 | 1 | 2 | 3;
   /** WGSL of ±1 or ±2, by which a product is exact; the same for all parts of a tile. Default 1. */
   readonly factor?: string;
+  /** Whether the tile is a tangent of the scores, which follows them through what modifies them. */
+  readonly isTangent?: boolean;
+}
+
+/** What happens to a score between its product and the softmax, in WGSL: see modifiers.ts. */
+export interface Modified {
+  /** Functions that the expressions below call; they read `mask`, but for those of `slope`. */
+  readonly functions: string;
+  readonly slopeFunctions: string;
+  /** The score of (i, j) in `head` from its product, an expression. */
+  score(product: string): string;
+  /** The derivative of that in the product, an expression; undefined where it is 1. */
+  readonly slope?: (product: string) => string;
 }
 
 export interface Pass {
   readonly name: string;
+  readonly modified: Modified;
   /** Beside mask, qkv and statistics. */
   readonly buffers: Kernel["buffers"];
   /** What the rows of the result are. */
@@ -70,9 +88,23 @@ export interface Pass {
   readonly columns: string;
   /** WGSL that stores `sum` for (row, c) of head or group z; `weightSums` holds the row's sum of each of the weights. */
   readonly store: string;
+  /** Of `store`, beside those of every pass. */
+  readonly functions?: string;
 }
 
-export function kernelOf({ name, buffers, rows, over, products, weights, operands, columns, store }: Pass): Kernel {
+export function kernelOf({
+  name,
+  modified,
+  buffers,
+  rows,
+  over,
+  products,
+  weights,
+  operands,
+  columns,
+  store,
+  functions = "",
+}: Pass): Kernel {
   const matrices = [...products.flatMap(({ of, and = [] }) => [...of, ...and]), ...operands];
   const grouped = "(size.heads / size.kvHeads)";
   const ofGroup = `vec2u(group.z * ${grouped}, (group.z + 1u) * ${grouped})`;
@@ -87,6 +119,8 @@ export function kernelOf({ name, buffers, rows, over, products, weights, operand
 ${MASK_FUNCTIONS}
 ${PROBABILITY}
 ${loaders(matrices)}
+${modified.functions}
+${functions}
 ${weights.map((_, w) => `var<workgroup> weight${w}: array<vec4f, 256>;`).join("\n")}
 var<workgroup> rowSums: array<vec2f, 32>;
 
@@ -109,7 +143,7 @@ ${lines(8, (at) => `  var sum${at} = vec4f(0.0);`)}
       if (!tileHasPairs(${rows === "query" ? "group.x, tile" : "tile, group.x"})) { continue; }
       let column = tile * 32u;
 ${scores(products, rows)}
-${weigh(products, weights, rows)}
+${weigh(products, weights, rows, modified)}
       workgroupBarrier();
       if (lane < 32u) {
         for (var e = 0u; e < 32u; e++) {
@@ -229,8 +263,14 @@ ${lines(4, (r) => `          score${into}${r} = fma(vec4f(${one}), ${other}, sco
 }
 
 /** Writes the weights to workgroup memory, turned, so that a column's weights of four rows lie together. */
-function weigh(products: readonly Product[], weights: readonly string[], rows: "query" | "key"): string {
+function weigh(
+  products: readonly Product[],
+  weights: readonly string[],
+  rows: "query" | "key",
+  { score, slope }: Modified,
+): string {
   const tiles = [...new Set(products.map(({ into }) => into))];
+  const tangent = products.find(({ isTangent }) => isTangent)?.into;
   const [i, j] =
     rows === "query" ? ["row + 4u * ty + r", "column + 4u * tx + e"] : ["column + 4u * tx + e", "row + 4u * ty + r"];
   return `
@@ -240,8 +280,10 @@ ${weights.map((_, w) => `        var w${w} = vec4f(0.0);`).join("\n")}
         for (var r = 0u; r < 4u; r++) {
           let i = ${i};
           let j = ${j};
-${tiles.map((s) => `          let s${s} = ${factorOf(products, s)} * turned${s}[r];`).join("\n")}
-          let p = probability(i, j, head, s0);
+${tiles.map((s) => `          let ${tangent === s && slope ? "raw" : "s"}${s} = ${factorOf(products, s)} * turned${s}[r];`).join("\n")}
+${slope ? `          let slope = ${slope("s0")};` : ""}
+${slope && tangent !== undefined ? `          let s${tangent} = slope * raw${tangent};` : ""}
+          let p = probability(i, j, head, ${score("s0")});
 ${weights.map((weight, w) => `          w${w}[r] = ${weight};`).join("\n")}
         }
 ${weights.map((_, w) => `        weight${w}[(4u * tx + e) * 8u + ty] = w${w};`).join("\n")}

@@ -2,17 +2,19 @@
 
 import { anchorKernels } from "./anchors.js";
 import type { Kernel } from "./kernel.js";
+import { type Modifiers, shareCode } from "./modifiers.js";
 import { kernelOf, type Matrix, type Pass, type Product } from "./pass.js";
 import { type Kind, type Scores, scoresOf } from "./score.js";
 import { probabilities, statistics } from "./softmax.js";
 
 export type Passes = ReturnType<typeof passesOf>;
-const made = new Map<Kind, Passes>();
+const made = new Map<string, Passes>();
 
-/** The kernels for a kind of scores. */
-export function attentionPasses(kind: Kind): Passes {
-  const passes = made.get(kind) ?? passesOf(scoresOf(kind));
-  made.set(kind, passes);
+/** The kernels for a kind of scores and what modifies them. */
+export function attentionPasses(kind: Kind, modifiers: Modifiers): Passes {
+  const scores = scoresOf(kind, modifiers);
+  const passes = made.get(scores.name) ?? passesOf(scores);
+  made.set(scores.name, passes);
   return passes;
 }
 
@@ -24,7 +26,8 @@ const BACK = {
 
 function passesOf(scores: Scores) {
   return {
-    statistics: statistics(scores.score),
+    scores,
+    statistics: statistics(scores),
     ...forward(scores),
     ...anchorKernels(scores),
     ...firstOrder(scores),
@@ -32,8 +35,8 @@ function passesOf(scores: Scores) {
   };
 }
 
-function make({ kind }: Scores, pass: Omit<Pass, "over"> & { over?: Pass["over"] }): Kernel {
-  return kernelOf({ over: "each", ...pass, name: `${pass.name}, ${kind}` });
+function make({ name, modified }: Scores, pass: Omit<Pass, "over" | "modified"> & { over?: Pass["over"] }): Kernel {
+  return kernelOf({ over: "each", modified, ...pass, name: `${pass.name}, ${name}` });
 }
 
 function forward(scores: Scores) {
@@ -48,7 +51,7 @@ function forward(scores: Scores) {
     store: "result[row] = sum;",
   } satisfies Partial<Pass>;
   return {
-    probabilities: probabilities(scores.score),
+    probabilities: probabilities(scores),
     /** O = P V. */
     attend: make(scores, {
       name: "attend",
@@ -67,14 +70,17 @@ function forward(scores: Scores) {
 }
 
 function firstOrder(scores: Scores) {
-  const { score, tangent, gradient } = scores;
+  const { score, tangent, gradient, modifiers } = scores;
+  const slope = scores.modified.slope ? "slope * " : "";
   /** G_S = P∘(M − a), with M = G_O Vᵀ. */
   const ofScores = {
     buffers: { gradient: "read f32", terms: "read vec2f", back: "read_write f32" },
     products: [score, { of: ["cotangent", "value"], into: 1 }],
-    weights: [`p * ${centred("s1", 0)}`],
+    weights: [`${slope}p * ${centred("s1", 0)}`],
     columns: "size.dHead",
   } satisfies Partial<Pass>;
+  // Beside a sink rows of P sum to less than 1, and what is common to a row does not drop out of its mean.
+  const common = modifiers.sinks ? " - terms[2u * (z * size.n + row)] * shareOfSink(row, z)" : "";
   return {
     /** dO = (P∘E) V + P dV − r∘O, with r, the row sums of P∘E; both E and r are without E at the row's anchor. */
     attendTangent: make(scores, {
@@ -87,8 +93,10 @@ function firstOrder(scores: Scores) {
       columns: "size.dValue",
       store: `
   let at = (row * size.heads + z) * size.dValue + c;
-  outputTangent[at] = sum - weightSums.x * output[at];
-  if (c == 0u) { terms[2u * (z * size.n + row) + 1u] = weightSums.x; }`,
+  let mean = weightSums.x${common};
+  outputTangent[at] = sum - mean * output[at];
+  if (c == 0u) { terms[2u * (z * size.n + row) + 1u] = mean; }`,
+      functions: shareCode(modifiers),
     }),
     /** G_Q = G_S K, and for l2 the like of it. */
     queryGradient: make(scores, {
@@ -132,7 +140,9 @@ function centred(score: string, slot: number): string {
  * a saturated row cancels to the last bit.
  */
 function secondOrder(scores: Scores) {
-  const { score, tangent, gradient } = scores;
+  const { score, tangent, gradient, modifiers } = scores;
+  const slope = scores.modified.slope ? "slope * " : "";
+  const turned = scores.modified.slope ? ` + turnOf(s0) * s1 * p * ${centred("s2", 1)}` : "";
   const curvature = `(${centred("s1", 0)} * ${centred("s2", 1)} + (s3 - terms[(2u * size.heads + head) * size.n + i].x))`;
   const products: Product[] = [
     score,
@@ -143,9 +153,13 @@ function secondOrder(scores: Scores) {
   const ofScores = {
     buffers: { tangent: "read f32", gradient: "read f32", terms: "read vec2f", back: "read_write f32" },
     products,
-    weights: [`p * (${curvature} - terms[(2u * size.heads + head) * size.n + i].y)`, `p * ${centred("s2", 1)}`],
+    weights: [
+      `${slope}p * (${curvature} - terms[(2u * size.heads + head) * size.n + i].y)${turned}`,
+      `${slope}p * ${centred("s2", 1)}`,
+    ],
     columns: "size.dHead",
   } satisfies Partial<Pass>;
+  const at = (slot: number) => `(${slot}u * size.heads + z) * size.n + row`;
   const sums = { rows: "query", operands: [] as Matrix[], columns: "1u" } as const;
   return {
     /** b, the row sums of P∘B. */
@@ -155,7 +169,12 @@ function secondOrder(scores: Scores) {
       buffers: { tangent: "read f32", gradient: "read f32", terms: "read_write vec2f" },
       products,
       weights: [`p * ${curvature}`],
-      store: "terms[(2u * size.heads + z) * size.n + row].y = weightSums.x;",
+      store: `terms[${at(2)}].y = weightSums.x${
+        modifiers.sinks
+          ? ` - (terms[${at(2)}].x - (terms[${at(0)}].x + terms[${at(0)}].y) * (terms[${at(1)}].x + terms[${at(1)}].y)) * shareOfSink(row, z)`
+          : ""
+      };`,
+      functions: shareCode(modifiers),
     }),
     /** G_S K + G_E dK. */
     querySecond: make(scores, {

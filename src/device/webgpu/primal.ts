@@ -2,21 +2,28 @@
 
 import { resolveMask } from "../../layers/attention/mask.js";
 import type { Batch } from "./batch.js";
+import { Gate } from "./gate.js";
 import { MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "./gemm.js";
 import type { Kernel } from "./kernel.js";
 import { packMask, TILE } from "./mask.js";
 import { bitsOf, type Region, type View } from "./memory.js";
+import { modifiersOf, packModifiers } from "./modifiers.js";
 import { COLUMNS } from "./pass.js";
 import { attentionPasses, type Passes } from "./passes.js";
-import { ADD_OFFSETS, CENTRE, COLUMN_SUMS, ROTATE, SHIFTS, SUMMARY } from "./rowKernels.js";
-import { type Scores, scoresOf } from "./score.js";
-import { channelsOf, type LayerSizes, type LayerWeights } from "./weights.js";
+import { addViews, type NormTangents, Projections } from "./projections.js";
+import { ADD_OFFSETS, CENTRE, COLUMN_SUMS, SHIFTS, SUMMARY } from "./rowKernels.js";
+import type { LayerSizes, LayerWeights } from "./weights.js";
 
 /** Work space of a gradient. */
 export interface GradientSpace {
   readonly outputTangent: View;
   readonly terms: View;
   readonly back: View;
+  /** Where norms, or a gate, need gradients of first order too. */
+  readonly first?: View;
+  readonly normTangents: NormTangents;
+  /** Gradient of the heads' outputs that a gate gives them in their own right. */
+  readonly own?: View;
 }
 
 export class Primal {
@@ -27,10 +34,11 @@ export class Primal {
   readonly summary: View;
   readonly #passes: Passes;
   readonly weights: LayerWeights;
-  readonly #scaling: ReturnType<Scores["scaling"]>;
+  readonly #projections: Projections;
+  readonly #gate?: Gate;
   readonly #scalars: Record<string, number>;
+  /** And behind it what modifies scores, see modifiers.ts. */
   readonly #mask: View;
-  readonly #angles?: View;
   readonly #qkv: View;
   readonly #output: View;
   /** Work space: tangents or gradients of queries, keys and values, and of the heads' outputs. */
@@ -50,23 +58,28 @@ export class Primal {
     weights: LayerWeights,
     readonly n: number,
   ) {
-    const { dIn, heads, kvHeads, dHead, dValue, frequencies } = sizes;
-    const channels = channelsOf(sizes);
-    const mask = packMask(resolveMask(sizes.mask, n));
+    const { dIn, heads, kvHeads, dHead, dValue } = sizes;
     const kept = "what the derivatives reuse";
     const work = "the work space of a linearization";
     this.sizes = sizes;
-    this.#passes = attentionPasses(sizes.kind);
     this.weights = weights;
+    this.#passes = attentionPasses(sizes.kind, modifiersOf(sizes));
+    this.#projections = new Projections(region, this.#passes.scores, sizes, weights, n);
+    const { channels, scaling } = this.#projections;
+    const mask = packMask(resolveMask(sizes.mask, n));
+    const { behind, sizes: ofModifiers } = packModifiers(sizes, n, mask.words.length);
+    const words = new Uint32Array(mask.words.length + behind.length);
+    words.set(mask.words);
+    words.set(behind, mask.words.length);
+    this.#mask = region.upload(words, "the mask");
+    const [signBits, factorBits] = [bitsOf(scaling.sign), bitsOf(scaling.factor)];
     const ofMask = { tiles: mask.tiles, byEntry: mask.byEntry ? 1 : 0 };
-    this.#scaling = scoresOf(sizes.kind).scaling({ ...sizes, scale: weights.scale });
-    const [signBits, factorBits] = [bitsOf(this.#scaling.sign), bitsOf(this.#scaling.factor)];
-    this.#scalars = { n, ...ofMask, heads, kvHeads, dHead, dValue, channels, signBits, factorBits, slot: 0 };
-    this.#mask = region.upload(mask.words, "the mask");
-    if (frequencies) this.#angles = region.upload(rotations(n, frequencies), "the rotations");
+    const ofLayer = { n, heads, kvHeads, dHead, dValue, channels, signBits, factorBits, slot: 0 };
+    this.#scalars = { ...ofMask, ...ofModifiers, ...ofLayer };
     this.#qkv = region.words(n * channels, kept);
     this.statistics = region.words(4 * heads * n, kept);
     this.#output = region.words(n * heads * dValue, kept);
+    if (sizes.gateWidth > 0) this.#gate = new Gate(region, sizes, n, channels);
     this.#channels = region.words(n * channels, work);
     this.#heads = region.words(n * heads * dValue, work);
     this.#terms = region.words(2 * heads * n, work);
@@ -79,38 +92,42 @@ export class Primal {
   }
 
   /**
-   * to [n, dOut] = the layer at the input [n, dIn], with work space for another such input. What all tokens have in common is taken from the input before it is projected,
-   * so that offsets and biases that J does not see never enter its numbers; the output gets them back at the end.
+   * to [n, dOut] = the layer at the input [n, dIn], with work space for another such input. What all tokens have in
+   * common is taken from the input before it is projected, so that offsets and biases that J does not see never enter
+   * its numbers; the output gets them back at the end.
    */
   recordForward(batch: Batch, input: View, centred: View, to: View): void {
-    const { heads, kvHeads, dIn, dHead } = this.sizes;
+    const { heads, kvHeads, dIn, dHead, gateWidth } = this.sizes;
     const { output, project, bias, outputBias } = this.weights;
-    const { keysMayShift, valuesMayShift } = scoresOf(this.sizes.kind);
-    const channels = channelsOf(this.sizes);
+    const { keysMayShift, valuesMayShift } = this.#passes.scores;
+    const { channels, keysAreLinear } = this.#projections;
     batch.copy(input, centred);
     this.#centre(batch, centred, { stride: dIn, first: 0, width: dIn });
     const one = { rows: 1, columns: channels, depth: dIn };
     multiply(batch, MULTIPLY_TRANSPOSED, one, { a: this.#means, b: project, c: this.#offsets });
     const shifts = {
       ...this.#scalars,
-      keepKeys: this.#angles || !keysMayShift ? 1 : 0,
+      keepKeys: keysAreLinear && keysMayShift ? 0 : 1,
       keepValues: valuesMayShift ? 0 : 1,
       fromQueries: keysMayShift === "with queries" ? 1 : 0,
+      gateAt: channels - gateWidth,
     };
     batch.dispatch(SHIFTS, [Math.ceil(channels / 64)], { offsets: this.#offsets, bias, shifts: this.#shifts }, shifts);
-    this.#project(batch, centred, this.#qkv, this.#shifts);
-    // Rotated offsets differ from token to token: what is left of them goes afterwards.
-    if (this.#angles && keysMayShift) {
+    this.#projections.forward(batch, centred, this.#qkv, this.#shifts);
+    // What norms and rotations make of offsets differs from token to token: what is left of them goes afterwards.
+    if (!keysAreLinear && keysMayShift) {
       this.#centre(batch, this.#qkv, { stride: channels, first: heads * dHead, width: kvHeads * dHead });
     }
     this.#pass(batch, this.#passes.statistics, 1, heads, { statistics: this.statistics });
     this.#pass(batch, this.#passes.attend, this.sizes.dValue, heads, { output: this.#output });
-    const whole = output ? this.#heads : to;
+    const gated = output ? this.#heads : to;
+    const whole = this.#gate?.whole ?? gated;
     if (valuesMayShift) {
       const views = { output: this.#output, offsets: this.#offsets, bias, statistics: this.statistics, whole };
       batch.dispatch(ADD_OFFSETS, this.#rowGroups, views, this.#scalars);
     } else batch.copy(this.#output, whole);
-    if (output) this.#mapOutput(batch, whole, to, outputBias);
+    this.#gate?.forward(batch, this.#qkv, gated);
+    if (output) this.#mapOutput(batch, gated, to, outputBias);
     const views = { statistics: this.statistics, summary: this.summary };
     batch.dispatch(SUMMARY, [64], views, { count: this.n * heads });
   }
@@ -118,35 +135,32 @@ export class Primal {
   /** to = J from. */
   recordJvp(batch: Batch, from: View, to: View): void {
     const outputTangent = this.weights.output ? this.#heads : to;
-    this.#project(batch, from, this.#channels);
+    this.#projections.tangent(batch, from, this.#channels);
     const views = { tangent: this.#channels, output: this.#output, outputTangent, terms: this.#terms };
     this.#anchor(batch, this.#passes.anchorTangent, 0, views);
     this.#pass(batch, this.#passes.attendTangent, this.sizes.dValue, this.sizes.heads, views);
+    this.#gate?.tangent(batch, this.#qkv, this.#channels, outputTangent);
     if (this.weights.output) this.#mapOutput(batch, outputTangent, to);
   }
 
   /** to = Jᵀ from. */
   recordVjp(batch: Batch, from: View, to: View): void {
-    const { heads, kvHeads, dHead, dValue } = this.sizes;
-    const gradient = this.#recordOutputGradient(batch, from);
-    const views = { gradient, terms: this.#terms, back: this.#channels };
-    this.#anchor(batch, this.#passes.anchorGradient, 0, { ...views, output: this.#output });
-    this.#pass(batch, this.#passes.queryGradient, dHead, heads, views);
-    this.#pass(batch, this.#passes.keyGradient, dHead, kvHeads, views);
-    this.#pass(batch, this.#passes.valueGradient, dValue, kvHeads, views);
-    this.#projectBack(batch, this.#channels, to);
+    const gradient = this.#outputGradient(batch, from);
+    this.#gate?.back(batch, this.#qkv, gradient, this.#channels);
+    this.#firstOrder(batch, gradient, this.#channels);
+    this.#projections.back(batch, this.#channels, to);
   }
 
   /** to = ∇_x ⟨v, J(x) u⟩ at fixed u and v (MATH 2.3), by work space from `gradientSpace`. */
   recordGradient(batch: Batch, space: GradientSpace, u: View, v: View, to: View): void {
     const { heads, kvHeads, dHead, dValue } = this.sizes;
-    const { outputTangent, terms, back } = space;
-    const tangent = this.#channels;
-    this.#project(batch, u, tangent);
-    const output = this.#output;
+    const { outputTangent, terms, back, first, own } = space;
+    const [tangent, output, qkv] = [this.#channels, this.#output, this.#qkv];
+    this.#projections.tangent(batch, u, tangent, space.normTangents);
     this.#anchor(batch, this.#passes.anchorTangent, 0, { tangent, terms });
     this.#pass(batch, this.#passes.attendTangent, dValue, heads, { tangent, output, outputTangent, terms });
-    const gradient = this.#recordOutputGradient(batch, v);
+    const gradient = this.#outputGradient(batch, v);
+    if (own) this.#gate?.second(batch, { qkv, tangent, outputTangent, gradient, back, own });
     this.#anchor(batch, this.#passes.anchorGradient, 1, { gradient, output, terms });
     this.#anchor(batch, this.#passes.anchorCurvature, 2, { tangent, gradient, terms });
     this.#pass(batch, this.#passes.curvatureMean, 1, heads, { tangent, gradient, terms });
@@ -154,16 +168,28 @@ export class Primal {
     this.#pass(batch, this.#passes.querySecond, dHead, heads, views);
     this.#pass(batch, this.#passes.keySecond, dHead, kvHeads, views);
     this.#pass(batch, this.#passes.valueSecond, dValue, kvHeads, views);
-    this.#projectBack(batch, back, to);
+    if (first && own) {
+      this.#firstOrder(batch, own, first);
+      addViews(batch, first, back);
+    }
+    if (first && this.#projections.hasNorms) {
+      this.#firstOrder(batch, gradient, first);
+      this.#projections.backSecond(batch, back, first, space.normTangents, to);
+    } else this.#projections.back(batch, back, to);
   }
 
   gradientSpace(region: Region): GradientSpace {
     const { heads, dValue } = this.sizes;
+    const { channels, hasNorms } = this.#projections;
     const work = "the work space of a gradient";
+    const room = (count: number) => region.words(this.n * count, work);
     return {
-      outputTangent: region.words(this.n * heads * dValue, work),
-      terms: region.words(6 * heads * this.n, work),
-      back: region.words(this.n * channelsOf(this.sizes), work),
+      outputTangent: room(heads * dValue),
+      terms: room(6 * heads),
+      back: room(channels),
+      first: hasNorms || this.#gate ? room(channels) : undefined,
+      own: this.#gate ? room(heads * dValue) : undefined,
+      normTangents: this.#projections.normTangents(region, work),
     };
   }
 
@@ -178,6 +204,16 @@ export class Primal {
     const views = { mask: this.#mask, qkv: this.#qkv, statistics: this.statistics, rows: to };
     const sizes = { ...this.#scalars, first, count };
     batch.dispatch(this.#passes.probabilities, [Math.ceil(this.n / 64), count, this.sizes.heads], views, sizes);
+  }
+
+  /** Gradients of queries, keys and values, from those of the heads' outputs. */
+  #firstOrder(batch: Batch, gradient: View, back: View): void {
+    const { heads, kvHeads, dHead, dValue } = this.sizes;
+    const views = { gradient, terms: this.#terms, back };
+    this.#anchor(batch, this.#passes.anchorGradient, 0, { ...views, output: this.#output });
+    this.#pass(batch, this.#passes.queryGradient, dHead, heads, views);
+    this.#pass(batch, this.#passes.keyGradient, dHead, kvHeads, views);
+    this.#pass(batch, this.#passes.valueGradient, dValue, kvHeads, views);
   }
 
   /** A workgroup for every 64 rows of every head. */
@@ -204,35 +240,16 @@ export class Primal {
     batch.dispatch(kernel, groups, { ...shared, ...views }, this.#scalars);
   }
 
-  /** Queries, keys and values of rows [n, dIn], the former two scaled and rotated. */
-  #project(batch: Batch, from: View, to: View, bias?: View): void {
-    const sizes = { rows: this.n, columns: channelsOf(this.sizes), depth: this.sizes.dIn };
-    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.weights.project, c: to, bias }, this.#scaling);
-    this.#rotate(batch, to, false);
-  }
-
-  /** Gradients of the input, from those of queries, keys and values, which are rotated back in place. */
-  #projectBack(batch: Batch, from: View, to: View): void {
-    this.#rotate(batch, from, true);
-    const sizes = { rows: this.n, columns: this.sizes.dIn, depth: channelsOf(this.sizes) };
-    multiply(batch, MULTIPLY, sizes, { a: from, b: this.weights.project, c: to });
-  }
-
-  /** The gradient of the heads' outputs. */
-  #recordOutputGradient(batch: Batch, from: View): View {
+  /** The gradient of the heads' outputs; a gate changes it, so that it is no caller's then. */
+  #outputGradient(batch: Batch, from: View): View {
     const { heads, dValue, dOut } = this.sizes;
-    if (!this.weights.output) return from;
-    const sizes = { rows: this.n, columns: heads * dValue, depth: dOut };
-    multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: this.weights.output, c: this.#heads });
+    const { output } = this.weights;
+    if (!output && !this.#gate) return from;
+    if (output) {
+      const sizes = { rows: this.n, columns: heads * dValue, depth: dOut };
+      multiply(batch, MULTIPLY_TRANSPOSED, sizes, { a: from, b: output, c: this.#heads });
+    } else batch.copy(from, this.#heads);
     return this.#heads;
-  }
-
-  #rotate(batch: Batch, rows: View, back: boolean): void {
-    const { heads, kvHeads, frequencies } = this.sizes;
-    if (!this.#angles || !frequencies) return;
-    const sizes = { ...this.#scalars, pairs: frequencies.length, back: back ? 1 : 0 };
-    const groups = [Math.ceil(this.n / 64), heads + kvHeads];
-    batch.dispatch(ROTATE, groups, { angles: this.#angles, rows }, sizes);
   }
 
   #mapOutput(batch: Batch, from: View, to: View, bias?: View): void {
@@ -240,17 +257,4 @@ export class Primal {
     const sizes = { rows: this.n, columns: dOut, depth: heads * dValue };
     multiply(batch, MULTIPLY, sizes, { a: from, b: this.weights.output!, c: to, bias });
   }
-}
-
-/** (cos, sin) of position·frequency, [n, pairs]; angles in f64. */
-function rotations(n: number, frequencies: Float64Array): Float32Array {
-  const pairs = frequencies.length;
-  const angles = new Float32Array(2 * n * pairs);
-  for (let position = 0, at = 0; position < n; position++) {
-    for (let c = 0; c < pairs; c++) {
-      angles[at++] = Math.cos(position * frequencies[c]);
-      angles[at++] = Math.sin(position * frequencies[c]);
-    }
-  }
-  return angles;
 }

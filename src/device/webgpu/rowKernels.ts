@@ -66,12 +66,12 @@ fn kernel(group: vec3u, lane: u32) {
 
 /**
  * What projections of centred rows are shifted by: offsets, those of the input's means, and biases. With `fromQueries` the
- * keys' are taken from the queries', each from its like, so that equal biases of any size leave nothing.
+ * keys' are taken from the queries', each from its like, so that equal biases of any size leave nothing. A gate has all.
  */
 export const SHIFTS: Kernel = {
   name: "shifts of projections",
   buffers: { offsets: "read f32", bias: "read f32", shifts: "read_write f32" },
-  sizes: ["heads", "kvHeads", "dHead", "channels", "keepKeys", "keepValues", "fromQueries"],
+  sizes: ["heads", "kvHeads", "dHead", "channels", "keepKeys", "keepValues", "fromQueries", "gateAt"],
   lanes: 64,
   code: `
 fn kernel(group: vec3u, lane: u32) {
@@ -80,6 +80,7 @@ fn kernel(group: vec3u, lane: u32) {
   let keys = size.heads * size.dHead;
   let values = keys + size.kvHeads * size.dHead;
   var shift = offsets[c] + bias[c];
+  if (c >= size.gateAt) { shifts[c] = shift; return; }
   if (c >= values) { shift = select(0.0, shift, size.keepValues != 0u); }
   else if (c >= keys) { shift = select(0.0, shift, size.keepKeys != 0u); }
   else if (size.fromQueries != 0u) {

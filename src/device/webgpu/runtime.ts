@@ -1,12 +1,12 @@
 // The WebGPU runtime: f32 alone, one GPU, and the layers made on it.
-import { refuseModifiers } from "../../layers/attention/modifiers.js";
 import { DeviceRuntime, type RuntimeInfo } from "../runtime.js";
+import { Doubles } from "../wasm/doubles.js";
+import { WasmRuntime } from "../wasm/runtime.js";
 import { WebGpuActivation } from "./activation.js";
 import { WebGpuAttention } from "./attention.js";
 import type { ChosenGpu } from "./choose.js";
 import { type GpuVector, WebGpuDevice } from "./device.js";
 import { Gpu } from "./gpu.js";
-import { Cpu } from "./inDoubles.js";
 import { WebGpuLinear } from "./linear.js";
 import { WebGpuNorm } from "./norm.js";
 import { uploadWeights, withoutWeights } from "./weights.js";
@@ -21,17 +21,16 @@ export class WebGpuRuntime extends DeviceRuntime<GpuVector> {
   readonly gpu: Gpu;
   /** Held, so that it lives as long as the device. */
   readonly source: object | undefined;
-  readonly #cpu: Cpu;
+  readonly #doubles: Doubles;
 
   constructor({ device: raw, owned, adapter, source }: ChosenGpu, { requested, memoryLimit }: WebGpuRuntimeOptions) {
     const gpu = new Gpu(raw, owned, memoryLimit ?? Number.POSITIVE_INFINITY);
-    const device = new WebGpuDevice(gpu);
-    const cpu = new Cpu();
+    const doubles = new Doubles(() => WasmRuntime.create({ requested: "wasm", dtype: "f64" }));
+    const device = new WebGpuDevice(gpu, doubles);
     super({
       device,
       attention(spec) {
-        refuseModifiers("attention on WebGPU", spec);
-        return new WebGpuAttention(device, cpu, withoutWeights(spec), (region) => uploadWeights(region, spec));
+        return new WebGpuAttention(device, withoutWeights(spec), (region) => uploadWeights(region, spec));
       },
       linear: (spec) => new WebGpuLinear(device, spec),
       norm: (spec) => new WebGpuNorm(device, spec),
@@ -40,7 +39,7 @@ export class WebGpuRuntime extends DeviceRuntime<GpuVector> {
     this.info = { device: "webgpu", requested, dtype: "f32", threads: 1, adapter };
     this.gpu = gpu;
     this.source = source;
-    this.#cpu = cpu;
+    this.#doubles = doubles;
   }
 
   /** Without what is kept for the next call, whatever it is. */
@@ -49,7 +48,7 @@ export class WebGpuRuntime extends DeviceRuntime<GpuVector> {
   }
 
   dispose(): void {
-    this.#cpu.dispose();
+    this.#doubles.dispose();
     this.gpu.dispose();
   }
 }

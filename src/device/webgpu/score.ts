@@ -1,10 +1,19 @@
 // What happens between projections and probabilities, in WGSL: how a score is made of a query and a key, its derivative
 // along tangents, and which offsets of keys and values it does not see (docs/theory.md; MATH 2.1, 2.7).
-import type { Product } from "./pass.js";
+import { type Modifiers, modified, nameOf } from "./modifiers.js";
+import type { Modified, Product } from "./pass.js";
 
 export type Kind = "dot-product" | "l2";
 
-export interface Scores {
+/** How scores are made, and what is done to them on the way to the softmax. */
+export interface Scores extends Products {
+  /** Of the kernels for them. */
+  readonly name: string;
+  readonly modifiers: Modifiers;
+  readonly modified: Modified;
+}
+
+interface Products {
   readonly kind: Kind;
   /** S, up to a constant a row. */
   readonly score: Product;
@@ -31,12 +40,12 @@ export interface Scores {
 }
 
 /** ⟨q, k⟩, q being scaled. */
-const INNER: Scores = {
+const INNER: Products = {
   kind: "dot-product",
   score: { of: ["query", "key"], into: 0 },
   tangent: [
-    { of: ["queryTangent", "key"], into: 1 },
-    { of: ["query", "keyTangent"], into: 1 },
+    { of: ["queryTangent", "key"], into: 1, isTangent: true },
+    { of: ["query", "keyTangent"], into: 1, isTangent: true },
   ],
   gradient: (own) => (own === "query" ? "factor() * sum" : "sum"),
   valuesMayShift: true,
@@ -45,7 +54,7 @@ const INNER: Scores = {
 };
 
 /** ∓|q − k|², both being scaled by the root, of differences, since the squares' expansion cancels for tokens far from the origin (MATH 2.6). */
-const DISTANCE: Scores = {
+const DISTANCE: Products = {
   kind: "l2",
   score: { of: ["query", "key"], as: "distance", into: 0, factor: "-direction()" },
   tangent: [
@@ -71,6 +80,16 @@ const DISTANCE: Scores = {
   }),
 };
 
-export function scoresOf(kind: Kind): Scores {
-  return kind === "l2" ? DISTANCE : INNER;
+/** A cap bends what a common offset of keys moves; beside a sink, offsets of keys and of values alike count. */
+export function scoresOf(kind: Kind, modifiers: Modifiers): Scores {
+  const products = kind === "l2" ? DISTANCE : INNER;
+  const { capped, sinks } = modifiers;
+  return {
+    ...products,
+    valuesMayShift: products.valuesMayShift && !sinks,
+    keysMayShift: capped || sinks ? false : products.keysMayShift,
+    name: `${kind}${nameOf(modifiers)}`,
+    modifiers,
+    modified: modified(modifiers),
+  };
 }

@@ -1,14 +1,15 @@
 // The rows of the softmax: their statistics, which all passes share, and the probabilities themselves for who asks.
 import type { Kernel } from "./kernel.js";
 import { MASK_FUNCTIONS } from "./mask.js";
-import { EXPONENTIAL, factorOf, loaders, type Product, pairOf, SIZES, scores } from "./pass.js";
+import { EXPONENTIAL, factorOf, loaders, pairOf, SIZES, scores } from "./pass.js";
+import type { Scores } from "./score.js";
 
 /**
  * Of every row, from running values over the tiles of keys: its largest score, 1 over its sum of exponentials, the key
  * of the largest score (the row's anchor: see rowKernels.ts), and its largest |score|, or −1 where one overflowed.
  */
-export const statistics = (score: Product): Kernel => ({
-  name: `statistics by ${score.as ?? "inner"}`,
+export const statistics = ({ name, score, modifiers, modified }: Scores): Kernel => ({
+  name: `statistics, ${name}`,
   buffers: { mask: "read u32", qkv: "read f32", statistics: "read_write vec4f" },
   sizes: SIZES,
   lanes: 64,
@@ -16,6 +17,7 @@ export const statistics = (score: Product): Kernel => ({
 ${MASK_FUNCTIONS}
 ${EXPONENTIAL}
 ${loaders(["query", "key"])}
+${modified.functions}
 var<workgroup> tileScores: array<vec4f, 256>;
 
 fn kernel(group: vec3u, lane: u32) {
@@ -26,8 +28,9 @@ fn kernel(group: vec3u, lane: u32) {
   let tx = lane % 8u;
   let i = row + lane;
   // Below every score that f32 can hold without its exponential's argument overflowing.
-  var largest = -1e38;
-  var sum = 0.0;
+  var top = -1e38;
+  var largest = ${modifiers.sinks ? "bitcast<f32>(mask[size.sinksAt + head])" : "top"};
+  var sum = ${modifiers.sinks ? "1.0" : "0.0"};
   var anchor = 0u;
   var magnitude = 0.0;
   var bits = 0u;
@@ -43,12 +46,16 @@ ${scores([score], "query")}
     if (lane < 32u) {
       var most = largest;
       for (var e = 0u; e < 32u; e++) {
-        if (!mayAttend(i, column + e)) { continue; }
-        let score = tileScores[lane * 8u + e / 4u][e % 4u];
-        if (score > most) {
-          most = score;
-          anchor = column + e;
+        let j = column + e;
+        if (!mayAttend(i, j)) { continue; }
+        let product = tileScores[lane * 8u + e / 4u][e % 4u];
+        let score = ${modified.score("product")};
+        tileScores[lane * 8u + e / 4u][e % 4u] = score;
+        if (score > top) {
+          top = score;
+          anchor = j;
         }
+        most = max(most, score);
         magnitude = max(magnitude, abs(score));
         bits = max(bits, bitcast<u32>(score) & 0x7fffffffu);
       }
@@ -69,8 +76,8 @@ ${scores([score], "query")}
 });
 
 /** Rows [first, first + count) of every head's probabilities, [heads, count, n]. */
-export const probabilities = (score: Product): Kernel => ({
-  name: `probabilities by ${score.as ?? "inner"}`,
+export const probabilities = ({ name, score, modified }: Scores): Kernel => ({
+  name: `probabilities, ${name}`,
   buffers: { mask: "read u32", qkv: "read f32", statistics: "read vec4f", rows: "read_write f32" },
   sizes: [...SIZES, "first", "count"],
   lanes: 64,
@@ -78,6 +85,7 @@ export const probabilities = (score: Product): Kernel => ({
 ${MASK_FUNCTIONS}
 ${EXPONENTIAL}
 ${loaders(["query", "key"])}
+${modified.functions}
 fn kernel(group: vec3u, lane: u32) {
   let j = group.x * 64u + lane;
   let i = size.first + group.y;
@@ -85,9 +93,9 @@ fn kernel(group: vec3u, lane: u32) {
   if (j >= size.n) { return; }
   var p = 0.0;
   if (mayAttend(i, j)) {
-${pairOf("score", [score])}
+${pairOf("product", [score])}
     let row = statistics[head * size.n + i];
-    p = exponential(score - row.x) * row.y;
+    p = exponential((${modified.score("product")}) - row.x) * row.y;
   }
   rows[(head * size.count + group.y) * size.n + j] = p;
 }`,

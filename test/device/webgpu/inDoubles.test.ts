@@ -5,7 +5,7 @@ import { Random } from "../../../src/base/random.js";
 import { type Tensor, tensor } from "../../../src/base/tensor.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import { fitsCpu } from "../../../src/device/webgpu/inDoubles.js";
-import type { AttentionSpec, ResolvedSpec } from "../../../src/layers/attention/spec.js";
+import type { AttentionSpec } from "../../../src/layers/attention/spec.js";
 import { createRuntime } from "../../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
@@ -29,7 +29,17 @@ function linear(dIn: number, dOut: number) {
 }
 
 /** A layer of GPT-2 small, as far as what it takes goes. */
-const gpt2 = { dIn: 768, dOut: 768, heads: 12, kvHeads: 12, dHead: 64, dValue: 64 } as ResolvedSpec;
+const gpt2 = {
+  dIn: 768,
+  dOut: 768,
+  heads: 12,
+  kvHeads: 12,
+  dHead: 64,
+  dValue: 64,
+  kind: "dot-product",
+  mask: "none",
+  gateWidth: 0,
+} as const;
 
 describe("what is quickly done on the CPU", () => {
   it("is a GPT-2 layer at some hundred tokens, and not at thousands", () => {
