@@ -9,6 +9,7 @@ export type { Layer, LinearizableLayer, Linearization, Linearizer } from "./devi
 export type { LinearOperator } from "./device/operator.js";
 export * from "./invertible/index.js";
 export { type BlockNormOptions, type BlockNorms, blockNorms } from "./jacobian/blockNormsOf.js";
+export { type Estimated, type Frobenius, type FrobeniusOptions, frobenius, stableRank } from "./jacobian/frobenius.js";
 export { gradient } from "./jacobian/gradient.js";
 export { type NormOptions, norm } from "./jacobian/norm.js";
 export { toDense } from "./jacobian/toDense.js";

@@ -1,5 +1,6 @@
 // howsmooth/analysis: sweeps over layers, lengths and samples, and what they add up to.
 
+export { type Companions, companions, type HeadCompanions } from "../jacobian/companions.js";
 export { boundsOfModel } from "./boundsOfModel.js";
 export type { LayerSource } from "./cells.js";
 export { type ComparedRow, type Comparison, compareReports } from "./compare.js";

@@ -2,12 +2,13 @@
 
 /**
  * ‖B‖₂ ≤ √(max_i (BᵀB x)_i/x_i) for B ≥ 0 entrywise and any x > 0 (Collatz 1942, Wielandt 1950, applied to BᵀB); x comes
- * from power iteration, until the ratios agree to 1e-10 or some 2·10⁸ multiply-adds are spent: the bound holds anyway.
+ * from power iteration, until the ratios agree to `rtol` or some 2·10⁸ multiply-adds are spent: the bound holds anyway.
  * Sums of non-negative numbers round by at most 2n units each, which is added.
  *
  * @param b [n, n] row-major, entries ≥ 0
+ * @param rtol how closely to look for the norm itself
  */
-export function collatzWielandt(b: Float64Array, n: number): number {
+export function collatzWielandt(b: Float64Array, n: number, rtol = 1e-10): number {
   const iterations = Math.max(30, Math.min(2000, Math.floor(1e8 / (n * n))));
   let x = new Float64Array(n).fill(1);
   let least = Number.POSITIVE_INFINITY;
@@ -23,7 +24,7 @@ export function collatzWielandt(b: Float64Array, n: number): number {
       low = Math.min(low, y[i] / x[i]);
     }
     least = Math.min(least, high);
-    if (largest === 0 || high <= low * (1 + 1e-10)) break;
+    if (largest === 0 || high <= low * (1 + rtol)) break;
     x = y.map((value) => Math.max(value / largest, 1e-250));
   }
   return Math.sqrt(least) * (1 + 4 * n * Number.EPSILON);

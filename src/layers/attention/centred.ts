@@ -31,10 +31,11 @@ export class Centred {
   }
 }
 
-/** Takes from every row of [n, d] their mean. */
-export function takeMeanRow(rows: Float64Array, n: number, d: number): void {
+/** Takes from every row of [n, d] their mean, which it returns. */
+export function takeMeanRow(rows: Float64Array, n: number, d: number): Float64Array {
   const mean = meanRow(rows, n, d);
   for (let at = 0; at < rows.length; at++) rows[at] -= mean[at % d];
+  return mean;
 }
 
 /** About the first row, which keeps the mean's digits where all rows are nearly alike. */

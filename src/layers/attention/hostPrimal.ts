@@ -24,6 +24,13 @@ export interface HostHead {
   readonly o: Float64Array;
   /** [n, n] */
   readonly p: Float64Array;
+  /** What was taken from all keys alike, [dHead]. */
+  readonly keyOffset: Float64Array;
+}
+
+/** A layer at one input, whose heads are made when they are asked for. */
+export interface HostLayer extends Omit<HostPrimal, "heads"> {
+  headAt(h: number): HostHead;
 }
 
 export interface HostPrimal {
@@ -39,8 +46,10 @@ export interface HostPrimal {
   readonly plain: boolean;
   /** Whether rows of P sum to 1, or to 0: they do without sinks. */
   readonly rowsSumToOne: boolean;
-  /** s_ij. */
-  score(head: HostHead, i: number, j: number): number;
+  /** Whether the mask lets token i attend to token j. */
+  maySee(i: number, j: number): boolean;
+  /** s_ij, of the head's keys or of others [n, dHead]. */
+  score(head: HostHead, i: number, j: number, keys?: Float64Array): number;
   /** Writes ĝ [dHead] with ∂s_ij/∂x_j = W_K ĝ. */
   keySlope(head: HostHead, i: number, j: number, to: Float64Array): void;
   /** Writes ∂s_ij/∂q_i [dHead], the query as projected, before its norm and rotation: ∂s_ij/∂x_i through the query is W_Q times it. */
@@ -54,6 +63,12 @@ export interface HostPrimal {
  */
 export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal {
   refuseOnHost(spec);
+  const { headAt, ...layer } = hostLayer(spec, x);
+  return { ...layer, heads: Array.from({ length: spec.heads }, (_, h) => headAt(h)) };
+}
+
+/** The same head by head. Slopes are for layers that \`hostPrimal\` takes; scores and probabilities are for all. */
+export function hostLayer(spec: ResolvedSpec, x: ArrayLike<number>): HostLayer {
   const { dIn, dOut, heads, kvHeads, dHead, dValue, queryNorm, keyNorm } = spec;
   const n = x.length / dIn;
   const turns = anglesAt(
@@ -66,16 +81,19 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
   const tokens = new Centred(x, n, dIn);
   const late = keysMayShift === "alone" && (turns !== undefined || keyNorm !== undefined);
   const { queries, keys } = centredScores(spec, late ? false : keysMayShift, tokens);
+  const taken = keysMayShift === "alone" && !late ? tokens.shared(spec.key) : new Float64Array(kvHeads * dHead);
   const values = tokens.project(spec.value, valuesMayShift ? undefined : tokens.shared(spec.value));
-  const sides = new Map<HostHead, { h: number; query: Side; key: Side }>();
+  const queryWay = acrossHeads(queries, dHead, { turns, norm: queryNorm });
+  const keyWay = acrossHeads(keys, dHead, { turns, norm: keyNorm });
+  const sides = new WeakMap<HostHead, { h: number; query: Side; key: Side }>();
   const headAt = (h: number): HostHead => {
     const group = Math.floor((h * kvHeads) / heads);
     const q = columns(queries, n, h, dHead);
     const k = columns(keys, n, group, dHead);
     const v = columns(values, n, group, dValue);
-    const query = new Side(q, dHead, turns, queryNorm, h);
-    const key = new Side(k, dHead, turns, keyNorm, group);
-    if (late) takeMeanRow(k, n, dHead);
+    const query = new Side(q, dHead, queryWay, h);
+    const key = new Side(k, dHead, keyWay, group);
+    const keyOffset = late ? takeMeanRow(k, n, dHead) : taken.slice(group * dHead, (group + 1) * dHead);
     const p = new Float64Array(n * n);
     for (let i = 0; i < n; i++) {
       const row = p.subarray(i * n, (i + 1) * n);
@@ -94,6 +112,7 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
       v,
       o: product(p, v, n, n, dValue),
       p,
+      keyOffset,
     };
     sides.set(head, { h, query, key });
     return head;
@@ -103,10 +122,11 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
     n,
     spec,
     x: Float64Array.from(x),
-    heads: Array.from({ length: heads }, (_, h) => headAt(h)),
+    headAt,
     plain: sameSlopes && valuesMayShift && !turns && !queryNorm && !keyNorm,
     rowsSumToOne: valuesMayShift,
-    score: (head, i, j) => scores[sideOf(head).h].of(head.q, i, head.k, j),
+    maySee: (i, j) => mayAttend(mask, i, j),
+    score: (head, i, j, keys = head.k) => scores[sideOf(head).h].of(head.q, i, keys, j),
     keySlope(head, i, j, to) {
       const { h, key } = sideOf(head);
       scores[h].keySlope(head.q, i, head.k, j, to);
@@ -123,6 +143,26 @@ export function hostPrimal(spec: ResolvedSpec, x: ArrayLike<number>): HostPrimal
 /** Angles of every token, [n, pairs]. */
 type Turns = NonNullable<ReturnType<typeof anglesAt>>;
 
+/** What rows pass between projection and score. */
+interface Way {
+  readonly turns?: Turns;
+  readonly norm?: ResolvedScoreNorm;
+}
+
+/** Takes rows of all heads through a norm across heads, in place, and what comes before it; returns what is left to do. */
+function acrossHeads(rows: Float64Array, dHead: number, way: Way): Way {
+  const { turns, norm } = way;
+  if (!norm || norm.span === dHead) return way;
+  if (norm.afterRope) {
+    const heads = norm.span / dHead;
+    for (let at = 0; at < rows.length / dHead; at++) {
+      rotate(rows.subarray(at * dHead, (at + 1) * dHead), turns, Math.floor(at / heads), 1);
+    }
+  }
+  new NormedRows(rows, norm.span, norm, 0);
+  return norm.afterRope ? {} : { turns };
+}
+
 /** Queries or keys of one head on their way from projection to score: a norm and a rotation, in either order. */
 class Side {
   readonly #turns?: Turns;
@@ -130,7 +170,7 @@ class Side {
   readonly #normLast: boolean;
 
   /** Takes rows [n, d] that way, in place. */
-  constructor(rows: Float64Array, d: number, turns: Turns | undefined, norm?: ResolvedScoreNorm, head = 0) {
+  constructor(rows: Float64Array, d: number, { turns, norm }: Way, head: number) {
     this.#turns = turns;
     this.#normLast = norm?.afterRope ?? false;
     if (norm && !this.#normLast) this.#norm = new NormedRows(rows, d, norm, head);
