@@ -1,5 +1,5 @@
 // The examples of docstrings are run as they stand. Beside the public names they may use what a reader has at hand:
-// `runtime`, `spec` and its `layer`, tokens `x` and `x0`, a `model`, its `report` and an earlier one, `baseline`.
+// `runtime`, `spec`, its `layer` and the layer's `linearization` at tokens `x` (and `x0`), a `model`, its `report` and an earlier one, `baseline`.
 // A line `expression; // 1.23…` or `expression; // "text"` must have that value, digits cut at the ellipsis.
 import { readdirSync, readFileSync } from "node:fs";
 import ts from "typescript";
@@ -62,10 +62,12 @@ describe("examples in docstrings", () => {
     const made = await analysis.sweep(model, asked);
     const baseline = await analysis.sweep(model, { ...asked, seed: 1 });
     const best = (await core.bounds.ofLayer(spec, { n: 3, radius: 2 })).best.value;
+    const layer = runtime.attention(spec);
     Object.assign(scope, {
       runtime,
       spec,
-      layer: runtime.attention(spec),
+      layer,
+      linearization: await layer.linearize(x),
       x,
       x0: x,
       model,

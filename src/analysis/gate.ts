@@ -125,6 +125,8 @@ export function rowsGrown(report: Report, baseline: Report, factor: number): Gro
 /**
  * A report judged by its limits.
  * @throws TypeError, RangeError for limits that are none
+ * @example
+ * const { above } = judgeReport(report, { failAbove: 5 });
  */
 export function judgeReport(report: Report, { failAbove, growth }: Limits): Verdict {
   const above = failAbove === undefined ? [] : rowsAbove(report, failAbove);

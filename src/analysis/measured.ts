@@ -22,7 +22,11 @@ export function keepMeasured(found: Measured) {
   return { sigma, accuracy, lower, upper, relative, failureProbability, certified, status, steps, applications };
 }
 
-/** The local Lipschitz constant of a layer at x [n, dIn], absolute and relative. */
+/**
+ * The local Lipschitz constant of a layer at x [n, dIn], absolute and relative.
+ * @example
+ * const { sigma, relative } = await measureLayer(layer, x, {});
+ */
 export async function measureLayer(
   layer: LinearizableLayer,
   x: Tensor,

@@ -9,6 +9,9 @@ import { applied } from "./applied.js";
  * ∇_x ⟨v, J(x) u⟩ with u (inShape) and v (outShape) held fixed, of inShape: of sigma it is gradient(J, right, left), with
  * the singular vectors of `spectralNorm`, wherever sigma is a simple singular value.
  * @throws TypeError for an operator of your own, which is its products alone
+ * @example
+ * const { left, right } = await spectralNorm(linearization);
+ * const slope = await gradient(linearization, right, left); // of sigma, in x
  */
 export async function gradient(J: Linearization, u: TensorLike, v: TensorLike): Promise<Tensor> {
   return applied(J, async (operator) => {

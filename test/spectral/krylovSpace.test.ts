@@ -176,7 +176,7 @@ describe("the Krylov space and what an operator returns", () => {
 
   it.each([
     [undefined, TypeError, '"op.jvp": expected a tensor { data, shape }, got undefined'],
-    [[1, 2, 3, 4], TypeError, '"op.jvp.data": expected a Float32Array or Float64Array, got undefined'],
+    [["1"], TypeError, '"op.jvp[0]": expected a number, got "1"'],
     [tensor(new Float32Array(4), [4]), TypeError, '"op.jvp.data": expected a Float64Array'],
     [tensor(new Float64Array(4), [2, 2]), RangeError, '"op.jvp": expected shape [4], got [2, 2]'],
     [tensor(new Float64Array(3), [4]), RangeError, '"op.jvp": expected 4 elements for shape [4], got 3'],

@@ -328,6 +328,7 @@ describe("spectralNorm refuses", () => {
     [{ basisBudget: 143 }, RangeError, '"basisBudget": expected at least 144 bytes, which is 5 f64 vectors'],
     [{ start: 3 }, TypeError, '"start"'],
     [{ certify: "no" }, TypeError, '"certify": expected a boolean'],
+    [{ start: ["1", 2, 3] }, TypeError, '"start[0]"'],
     [{ start: tensor(new Float64Array(2), [2]) }, RangeError, '"start": expected shape [3], got [2]'],
     [{ start: zeros([3]) }, RangeError, '"start": expected a tensor that is not zero'],
     [{ onProgress: 3 }, TypeError, '"onProgress"'],

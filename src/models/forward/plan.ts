@@ -24,7 +24,13 @@ export type LeafSpec =
 /** A part of a model as plain data, for another runtime: in a worker, say. */
 export type PartSpec = Plan<LeafSpec>;
 
-/** The part on a runtime; the caller disposes of it. @throws what the runtime throws for a spec that it can't make */
+/**
+ * A part on a runtime; the caller disposes of it.
+ * @throws what the runtime throws for a spec that it can't make
+ * @example
+ * const part = makePart(runtime, { attention: spec });
+ * part.dispose();
+ */
 export function makePart(runtime: Runtime, spec: PartSpec): LinearizableLayer {
   const leaves: LinearizableLayer[] = [];
   try {
