@@ -22,7 +22,8 @@ export interface InfinityQuestion {
  * constant in the ∞-norm, for any number of tokens and any mask.
  * @throws TypeError and RangeError for arguments of a wrong kind, shape or value
  * @example
- * bounds.infinity({ radius: 1, heads: [{ A, V }] }).value;
+ * const identity = tensor(Float64Array.of(1, 0, 0, 1), [2, 2]);
+ * bounds.infinity({ radius: 0, heads: [{ A: identity, V: identity }] }).value; // 1
  */
 export function infinity(question: InfinityQuestion): Bound {
   checkKeys("question", question, ["radius", "heads"]);
