@@ -3,7 +3,7 @@
 import { throwIfAborted } from "../base/check.js";
 import type { AbortSignalLike } from "../base/platform.js";
 import { deriveSeed } from "../base/random.js";
-import type { Tensor } from "../base/tensor.js";
+import { type Tensor, tensor } from "../base/tensor.js";
 import { type Bound, bounds } from "../bounds/index.js";
 import type { LocalBounds } from "../jacobian/upperBound.js";
 import { upperBound } from "../jacobian/upperBoundOf.js";
@@ -90,10 +90,10 @@ async function theory(
   );
   const normalization = before && {
     kind: before.kind,
-    gain: before.gain,
+    gain: before.gain ?? tensor(new Float64Array(width).fill(1), [width]),
     ...(before.bias === undefined ? {} : { bias: before.bias }),
   };
-  const radius = before ? radiusOf(before) : windowRadius(largestToken);
+  const radius = normalization ? radiusOf(normalization) : windowRadius(largestToken);
   const { best, ...ball } = await bounds.ofLayer(spec, { n, radius: radius.value, signal });
   const absorbed = normalization && (await bounds.ofLayer(spec, { n, normalization, signal }));
   return {
@@ -105,7 +105,7 @@ async function theory(
   };
 }
 
-function radiusOf({ kind, gain, bias }: NormSpec): Bound {
+function radiusOf({ kind, gain, bias }: Omit<Required<NormSpec>, "epsilon" | "bias"> & Pick<NormSpec, "bias">): Bound {
   if (kind === "rms") return bounds.radius.rmsNorm({ gain });
   return bounds.radius.layerNorm(bias === undefined ? { gain } : { gain, bias });
 }

@@ -16,6 +16,7 @@ import type { Device, Vector } from "./device.js";
 import { type DeviceLayer, type LayerMaker, Shared } from "./deviceLayer.js";
 import { type LinearizableLayer, RuntimeLayer } from "./linearization.js";
 import { release } from "./parts.js";
+import { PlainNorm } from "./plainNorm.js";
 import { Product } from "./product.js";
 import { Residual } from "./residual.js";
 import { Sum } from "./sum.js";
@@ -92,7 +93,13 @@ export abstract class DeviceRuntime<V extends Vector> extends Held implements Ru
   }
 
   norm(spec: NormSpec): LinearizableLayer {
-    return layerOf("norm", this.make.norm(resolveNorm(spec)));
+    const norm = resolveNorm(spec);
+    const { device, make } = this;
+    if ("gain" in norm) return layerOf("norm", make.norm(norm));
+    return layerOf(
+      "norm",
+      new PlainNorm(device, (width) => make.norm({ ...norm, gain: new Float64Array(width).fill(1) })),
+    );
   }
 
   activation(kind: Activation): LinearizableLayer {

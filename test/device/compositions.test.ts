@@ -98,6 +98,14 @@ const cases: Record<string, (weights: Weights) => Case> = {
     make: (runtime) => runtime.norm(rmsNorm),
     want: normOf(rmsNorm),
   }),
+  "a norm without weights, of two widths": ({ d, wide, toWide }) => ({
+    ...{ dIn: d, dOut: wide },
+    make: (runtime) =>
+      of([runtime.norm({ kind: "rms", epsilon: 0.1 }), runtime.linear(toWide)], ([plain, map]) =>
+        runtime.chain([plain, map, plain]),
+      ),
+    want: chain([normOf({ kind: "rms", epsilon: 0.1 }), linear(toWide), normOf({ kind: "rms", epsilon: 0.1 })]),
+  }),
   "an activation": ({ d }) => ({
     ...{ dIn: d, dOut: d },
     make: (runtime) => runtime.activation("gelu-tanh"),

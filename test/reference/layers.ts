@@ -44,10 +44,9 @@ export const reference = {
   },
 
   norm({ kind, gain, bias, epsilon }: NormSpec): ReferenceLayer {
-    const d = gain.data.length;
-    const mean = (x: Float64Array) => x.reduce((sum, value) => sum + value, 0) / d;
     return (x) => {
-      const n = x.shape[0];
+      const [n, d] = x.shape;
+      const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / d;
       const token = ({ data }: Tensor, i: number) => Float64Array.from(data.subarray(i * d, (i + 1) * d));
       const deviations: number[] = [];
       const z: Float64Array[] = [];
@@ -68,7 +67,7 @@ export const reference = {
         const along = mean(u.map((value, c) => value * z[i][c]));
         return u.map((value, c) => (value - centre - z[i][c] * along) / deviations[i]);
       };
-      const scaled = (u: Float64Array) => u.map((value, c) => value * gain.data[c]);
+      const scaled = (u: Float64Array) => u.map((value, c) => value * (gain?.data[c] ?? 1));
       return {
         output: rows((i) => scaled(z[i]).map((value, c) => value + (bias?.data[c] ?? 0))),
         jvp: (u) => rows((i) => scaled(projected(token(u, i), i))),

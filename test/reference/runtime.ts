@@ -146,7 +146,7 @@ function linear({ weight, bias }: Linear): Omit<Layer, keyof Disposable> {
 }
 
 function norm({ kind, gain, bias, epsilon }: NormSpec): Omit<Layer, keyof Disposable> {
-  const d = gain.data.length;
+  const d = gain!.data.length;
   return {
     dIn: d,
     dOut: d,
@@ -157,7 +157,7 @@ function norm({ kind, gain, bias, epsilon }: NormSpec): Omit<Layer, keyof Dispos
         const mean = kind === "layer" ? token.reduce((sum, entry) => sum + entry, 0) / d : 0;
         const variance = token.reduce((sum, entry) => sum + (entry - mean) ** 2, 0) / d;
         for (let c = 0; c < d; c++) {
-          y[from + c] = ((token[c] - mean) / Math.sqrt(variance + epsilon)) * gain.data[c] + (bias?.data[c] ?? 0);
+          y[from + c] = ((token[c] - mean) / Math.sqrt(variance + epsilon)) * gain!.data[c] + (bias?.data[c] ?? 0);
         }
       }
       return tensor(y, shapeOf(x));

@@ -5,13 +5,14 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DeviceError } from "../../../src/base/errors.js";
 import { Random } from "../../../src/base/random.js";
-import { tensor } from "../../../src/base/tensor.js";
+import { type Tensor, tensor } from "../../../src/base/tensor.js";
 import type { LinearizableLayer } from "../../../src/device/linearization.js";
 import type { KernelSource } from "../../../src/device/wasm/kernels.js";
 import { WasmRuntime } from "../../../src/device/wasm/runtime.js";
 import { multiplyAdds } from "../../../src/device/wasm/space.js";
 import type { LayerSizes } from "../../../src/device/wasm/weights.js";
 import { gradient } from "../../../src/jacobian/gradient.js";
+import type { FeedForwardSpec } from "../../../src/layers/feedForward.js";
 import { type Attention, createRuntime } from "../../../src/measure/createRuntime.js";
 import { localLipschitz } from "../../../src/measure/localLipschitz.js";
 import { spectralNorm } from "../../../src/spectral/spectralNorm.js";
@@ -77,6 +78,25 @@ describe.each(variants.filter(({ simd }) => simd !== "none"))("in $name", ({ dty
         return tensor(data, shape);
       };
       const [weight, bias, gain] = [draw(19, 35), draw(35), draw(19)];
+      const feedForward = {
+        up: { weight, bias },
+        gate: { weight },
+        down: { weight: draw(35, 19) },
+        activation: "gelu",
+      };
+      /** Products and second order of a gated branch with its norm. */
+      const derivatives = async (runtime: WasmRuntime, x: Tensor) => {
+        const branch = runtime.chain([
+          runtime.norm({ kind: "layer", gain, epsilon: 1e-5 }),
+          runtime.feedForward(feedForward as FeedForwardSpec),
+        ]);
+        const at = await runtime.residual(branch).linearize(x);
+        try {
+          return [at.output, await at.jvp(x), await at.vjp(x), await gradient(at, x, x)];
+        } finally {
+          at.dispose();
+        }
+      };
       for (const n of [1, 9, 70]) {
         const x = draw(n, 19);
         const of = async (runtime: WasmRuntime) => [
@@ -85,6 +105,7 @@ describe.each(variants.filter(({ simd }) => simd !== "none"))("in $name", ({ dty
           await runtime.activate("gelu", x),
         ];
         expect(await of(together)).toEqual(await of(alone));
+        expect(await derivatives(together, x)).toEqual(await derivatives(alone, x));
       }
     });
 
