@@ -1,8 +1,10 @@
-// What comes between the projections and the scores, in place in panels of channels: norms and rotations.
-import { ROW } from "../base/simd";
+// What comes between the projections and the scores, in place in panels of channels: norms, rotations, and the scale of
+// inner products, which queries carry. The weights are held as they were given, so that a copy in f64 is of the same layer.
+import { ROW, splat } from "../base/simd";
 import { shareEnd, shareStart } from "../base/team";
 import { rotate } from "./channels";
 import { Primal } from "./primal";
+import { queryFactor } from "./score";
 import { addNormGradient, normChannels, normTangents, ScoreNorm } from "./scoreNorm";
 
 /** Queries and keys of the projections to those of the scores: this member's share. */
@@ -12,6 +14,7 @@ export function shapeChannels(s: Primal): void {
     if (comes(s.layer.keyNorm, after)) normChannels(s, normAt(s.layer.keyNorm));
     if (!after) turn(s, s.qkv, false);
   }
+  scaleQueries(s, s.qkv);
 }
 
 /** Tangents likewise; those that a norm is handed are copied to `kept`, where it is not 0. */
@@ -21,6 +24,7 @@ export function shapeTangents(s: Primal, at: usize, kept: usize = 0): void {
     shapeTangentsOf(s, s.layer.keyNorm, after, at, kept);
     if (!after) turn(s, at, false);
   }
+  scaleQueries(s, at);
 }
 
 function shapeTangentsOf(s: Primal, norm: usize, after: i32, at: usize, kept: usize): void {
@@ -31,6 +35,7 @@ function shapeTangentsOf(s: Primal, norm: usize, after: i32, at: usize, kept: us
 
 /** Gradients back from the scores to the projections: this member's share. */
 export function pullShape(s: Primal, at: usize): void {
+  scaleQueries(s, at);
   for (let after = 1; after >= 0; after--) {
     if (!after) turn(s, at, true);
     if (comes(s.layer.queryNorm, after)) normTangents(s, normAt(s.layer.queryNorm), at, true);
@@ -43,6 +48,8 @@ export function pullShape(s: Primal, at: usize): void {
  * handed and the gradients, `cotangents`, that Jᵀv has behind them.
  */
 export function pullShapeSecond(s: Primal, at: usize, tangents: usize, cotangents: usize): void {
+  scaleQueries(s, at);
+  scaleQueries(s, cotangents);
   for (let after = 1; after >= 0; after--) {
     if (!after) {
       turn(s, at, true);
@@ -75,6 +82,18 @@ function normAt(norm: usize): ScoreNorm {
 @inline
 function turn(s: Primal, at: usize, backwards: bool): void {
   if (s.cos) rotate(s, at, 0, s.layer.heads + s.layer.kvHeads, backwards);
+}
+
+/** Multiplies queries, their tangents or their gradients by the scale of inner products. */
+function scaleQueries(s: Primal, at: usize): void {
+  const l = s.layer;
+  const factor = queryFactor(l);
+  if (factor == 1) return;
+  const times = splat(<Real>factor);
+  const panel = <usize>l.channels * ROW, queries = <usize>(l.heads * l.dHead) * ROW;
+  for (let p = <usize>shareStart(s.panels) * panel, end = <usize>shareEnd(s.panels) * panel; p < end; p += panel) {
+    for (let row = at + p; row < at + p + queries; row += 16) v128.store(row, v128.mul<Real>(times, v128.load(row)));
+  }
 }
 
 function copyChannels(s: Primal, norm: ScoreNorm, from: usize, to: usize): void {

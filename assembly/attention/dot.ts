@@ -1,4 +1,4 @@
-// Scores that are inner products ⟨q, k⟩; the scale is folded into the query weights.
+// Scores that are inner products ⟨q, k⟩; the scale is in the queries (between.ts).
 import { ROW } from "../base/simd";
 import { Layer } from "./layer";
 import { Primal } from "./primal";

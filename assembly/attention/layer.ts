@@ -21,14 +21,14 @@ import { shareEnd, shareStart } from "../base/team";
   output: usize;
   outputBias: usize;
   outputBack: usize;
-  /** 0: scores are ⟨q, k⟩; L2: they are −scale·|q − k|². */
+  /** 0: scores are scale·⟨q, k⟩; L2: they are −scale·|q − k|². */
   kind: i32;
   scale: f64;
   /** Scores are capped at ± this; 0 for no cap. */
   cap: f64;
   /** Real [heads]: a logit that joins each softmax with value 0, or 0 for none. */
   sinks: usize;
-  /** The norms of queries and of keys (ScoreNorm), or 0; the scale is in the gain and bias of the queries'. */
+  /** The norms of queries and of keys (ScoreNorm), or 0. */
   queryNorm: usize;
   keyNorm: usize;
   /** heads·dValue, or 0 without an output gate. */

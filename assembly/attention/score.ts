@@ -45,6 +45,11 @@ export function keysMayShift(l: Layer): bool {
   return !l.sinks && l.cap == 0;
 }
 
+/** What queries are multiplied with before they meet keys. */
+export function queryFactor(l: Layer): f64 {
+  return l.kind == L2 ? 1 : l.scale;
+}
+
 /** Whether queries must be moved as keys are: scores are functions of their difference. */
 // @ts-ignore: decorator
 @inline

@@ -46,7 +46,7 @@ export interface PackedLayer {
   readonly outputBias: number;
 }
 
-/** Packs the weights in both directions; the scale goes into the query's or its norm's, but for l2. */
+/** Packs the weights in both directions, as they are: a copy of the layer in f64 has the same. */
 export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec): PackedLayer {
   const { dIn, dOut, heads, kvHeads, dHead, dValue, scale } = spec;
   const { heap } = region;
@@ -54,12 +54,7 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
   const l2 = spec.kind === "l2";
   const gateWidth = spec.gate ? heads * dValue : 0;
   const channels = channelsOf({ heads, kvHeads, dHead, dValue, gateWidth });
-  const parts: [ResolvedLinear, number][] = [
-    [spec.query, l2 || spec.queryNorm ? 1 : scale],
-    [spec.key, 1],
-    [spec.value, 1],
-  ];
-  if (spec.gate) parts.push([spec.gate, 1]);
+  const parts = [spec.query, spec.key, spec.value, ...(spec.gate ? [spec.gate] : [])];
   const strips = (rows: number, k: number) => region.reals(stripSize(heap, rows, k), "the packed weights");
   const layer = region.bytes(LAYER.bytes, "a layer");
   const project = strips(channels, dIn);
@@ -70,13 +65,13 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
     const view = heap.reals(stacked, dIn * channels);
     const biases = heap.reals(bias, channels).fill(0);
     let first = 0;
-    for (const [part, factor] of parts) {
+    for (const part of parts) {
       for (let e = 0; e < dIn; e++) {
         for (let c = 0, from = e * part.dOut, to = e * channels + first; c < part.dOut; c++) {
-          view[to++] = part.weight[from++] * factor;
+          view[to++] = part.weight[from++];
         }
       }
-      if (part.bias) for (let c = 0; c < part.dOut; c++) biases[first + c] = part.bias[c] * factor;
+      if (part.bias) for (let c = 0; c < part.dOut; c++) biases[first + c] = part.bias[c];
       first += part.dOut;
     }
     kernels.packStrips(channels, dIn, stacked, word, channels * word, project);
@@ -103,17 +98,15 @@ export function packLayer(kernels: Kernels, region: Region, spec: ResolvedSpec):
   }
   const modifiers = {
     sinks: spec.sinks ? realsOf(region, spec.sinks, "the sinks") : 0,
-    queryNorm: spec.queryNorm ? packNorm(region, spec.queryNorm, 0, scale) : 0,
-    keyNorm: spec.keyNorm ? packNorm(region, spec.keyNorm, heads * dHead, 1) : 0,
+    queryNorm: spec.queryNorm ? packNorm(region, spec.queryNorm, 0) : 0,
+    keyNorm: spec.keyNorm ? packNorm(region, spec.keyNorm, heads * dHead) : 0,
     ":cap": spec.softcap ?? 0,
   };
-  const fields = { dIn, dOut, heads, kvHeads, dHead, dValue, channels, gateWidth, kind: l2 ? 1 : 0 };
+  const fields = { dIn, dOut, heads, kvHeads, dHead, dValue, channels, gateWidth, kind: l2 ? 1 : 0, ":scale": scale };
   const maps = { project, bias, projectBack, output, outputBias, outputBack };
-  // What is not in the query's weights already.
-  const left = { ":scale": l2 || spec.queryNorm ? scale : 1 };
-  writeStruct(heap, layer, LAYER, { ...fields, ...maps, ...modifiers, ...left });
+  writeStruct(heap, layer, LAYER, { ...fields, ...maps, ...modifiers });
   const plain = region.bytes(LAYER.bytes, "a layer");
-  writeStruct(heap, plain, LAYER, { ...fields, ...maps, ...left, sinks: 0, queryNorm: 0, keyNorm: 0 });
+  writeStruct(heap, plain, LAYER, { ...fields, ...maps, sinks: 0, queryNorm: 0, keyNorm: 0 });
   const mayUnderflow = underflows(spec, word);
   return { at: layer, plain, mayUnderflow, project, projectBack, bias, output, outputBack, outputBias };
 }
@@ -130,24 +123,18 @@ function underflows({ value, output }: ResolvedSpec, word: number): boolean {
   return both && size < (word === 4 ? 2 ** -102 : 2 ** -969);
 }
 
-function packNorm(region: Region, norm: ResolvedScoreNorm, first: number, scale: number): number {
+function packNorm(region: Region, norm: ResolvedScoreNorm, first: number): number {
   const { kind, epsilon, span, gain, bias, afterRope } = norm;
   const what = "the norms of queries and keys";
   const at = region.bytes(SCORE_NORM.bytes, what);
-  const scaled = (data: Float64Array) =>
-    realsOf(
-      region,
-      data.map((value) => value * scale),
-      what,
-    );
   writeStruct(region.heap, at, SCORE_NORM, {
     first,
     count: gain.length,
     span,
     centred: kind === "layer" ? 1 : 0,
     after: afterRope ? 1 : 0,
-    gain: scaled(gain),
-    bias: bias ? scaled(bias) : 0,
+    gain: realsOf(region, gain, what),
+    bias: bias ? realsOf(region, bias, what) : 0,
     ":epsilon": epsilon,
   });
   return at;
@@ -159,7 +146,7 @@ function realsOf(region: Region, data: Float64Array, what: string): number {
   return at;
 }
 
-/** The whole spec from the packed weights: the scale is what is not in the query's already. */
+/** The whole spec from the packed weights. */
 export function unpackLayer(heap: Heap, layer: PackedLayer, sizes: LayerSizes): ResolvedSpec {
   const { dOut, heads, kvHeads, dHead, dValue, gateWidth } = sizes;
   const map = columnsOf(heap, layer, sizes);
