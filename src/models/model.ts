@@ -70,6 +70,8 @@ export type ModelInput = readonly number[] | TokenInput | PixelInput | FeatureIn
 /** Where the weights came from: a folder, or the recipe of a random model. */
 export interface ModelOrigin {
   readonly source: string;
+  /** The formats of weights that were kept in fewer bits: "Q4_K, Q6_K", "F8_E4M3". */
+  readonly quantized?: string;
   /**
    * SHA-256 of each file that was opened, by name, where files were: taken when first asked for, since that reads all
    * their bytes. A file too large to hash, or one on a server that does not tell its hash, is left out.

@@ -34,6 +34,21 @@ export async function loadTokenizer(source: FileSource): Promise<TokenizerOrReas
   }
 }
 
+/** The tokenizer in the metadata of a GGUF file, or why it can't be used. */
+export async function ggufTokenizer(
+  metadata: Readonly<Record<string, unknown>>,
+  where: string,
+  file: string,
+): Promise<TokenizerOrReason> {
+  try {
+    const { tokenizerJsonOfGguf } = await import("./tokenizer/gguf.js");
+    const { readTokenizerJson } = await import("./tokenizer/tokenizerJson.js");
+    return { tokenizer: checked(await readTokenizerJson(tokenizerJsonOfGguf(metadata)), where, file) };
+  } catch (error) {
+    return { reason: noTokenizer(`the tokenizer of ${where} can't be used (${reasonOf(error)})`, file) };
+  }
+}
+
 /** With arguments checked, and errors that say which file they come from. */
 function checked(inner: TextEncoding, where: string, file: string): Tokenizer {
   const attempt = <T>(what: string, work: () => T): T => {

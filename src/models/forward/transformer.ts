@@ -98,7 +98,9 @@ export class Transformer extends Held implements Model {
       afterAttention: new Map<number, Tensor>(),
       ...(memories ? { memory: memories[0] } : {}),
     });
-    const wanted = this.#checkLayers(layers, stack);
+    // Without layers, the embeddings' output alone.
+    const first = options.hidden === true && Array.isArray(layers) && layers.length === 0;
+    const wanted = this.#checkLayers(first ? [0] : layers, stack);
     for await (const step of walkStack(this.#runtime, stack, this.#walkOf([read], wanted, memories, signal))) {
       const [input] = step.inputs;
       const lost = firstNonFinite(input.data, input.shape);
@@ -106,9 +108,10 @@ export class Transformer extends Held implements Model {
         const problem = `its input is ${lost.value} at [${lost.index.join(", ")}]`;
         throw outOfRange(step.layer, this.#runtime, problem);
       }
-      trace.set(step.layer, input);
+      if (!first) trace.set(step.layer, input);
       if (!options.hidden) continue;
       trace.hidden.set(step.layer, step.hidden[0]);
+      if (first) continue;
       trace.afterAttention.set(step.layer, (await step.afterAttention())[0]);
     }
     return trace;
