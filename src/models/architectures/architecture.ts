@@ -5,6 +5,7 @@ import type { Linear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
 import type { Embedding } from "../forward/embedding.js";
 import type { ModelConfig } from "../model.js";
+import type { Experts } from "./experts.js";
 
 /** All that is known of a model before its weights are read. */
 export interface Architecture {
@@ -39,7 +40,7 @@ export interface Block {
   readonly attention: AttentionBranch;
   /** Between them, attention to the memory: what the encoder gives. */
   readonly cross?: Branch<AttentionSpec>;
-  readonly feedForward: Branch<FeedForwardSpec>;
+  readonly feedForward: Branch<FeedForwardSpec | Experts>;
 }
 
 /** What is added to the hidden states, with the norms around it (Xiong et al. 2020). */

@@ -9,6 +9,7 @@ import { bloom, falcon, mpt } from "./families/alibi.js";
 import { bert, distilbert, roberta } from "./families/bert.js";
 import * as clip from "./families/clip.js";
 import { albert, electra, esm, gte, jina, modernbert, mpnet, nomicBert } from "./families/encoders.js";
+import * as experts from "./families/experts.js";
 import { exaone4, gemma, gemma2, gemma3, glm, glm4, olmo, olmo2, olmo3 } from "./families/gemma.js";
 import * as gpt from "./families/gpt.js";
 import * as llama from "./families/llama.js";
@@ -50,6 +51,10 @@ export const families: Readonly<Record<string, Family>> = {
   ernie4_5: llama.ernie,
   helium: llama.helium,
   hunyuan_v1_dense: llama.hunyuan,
+  mixtral: experts.mixtral,
+  qwen2_moe: experts.qwen2Moe,
+  qwen3_moe: experts.qwen3Moe,
+  olmoe: experts.olmoe,
   gemma,
   gemma2,
   gemma3_text: gemma3,

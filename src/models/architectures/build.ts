@@ -7,8 +7,9 @@ import { type Architecture, type Block, blocks, type Read, type Stack } from "./
 import { attentionOf, crossAttentionOf } from "./attention.js";
 import type { ConfigFile } from "./config.js";
 import { embeddingOf, type Input } from "./embedding.js";
+import { expertsOf } from "./experts.js";
 import { type Family, of, ofLayer } from "./family.js";
-import { feedForwardOf } from "./feedForward.js";
+import { activationOf, feedForwardOf } from "./feedForward.js";
 import { imageOf } from "./image.js";
 import { refuseWindows } from "./layerTypes.js";
 import { linear, norm } from "./modules.js";
@@ -132,7 +133,10 @@ function blockOf(
   const [first, second] = ofLayer(family.norms, config, layer).map(named);
   const [attentionAfter, feedForwardAfter] = (family.branchNorms ?? []).map(named);
   const attention = attentionOf(config, weights, family, sizes, layer, prefix, path);
-  const feedForward = feedForwardOf(config, weights, family, sizes.width, path);
+  const mixes = family.experts && !family.dense?.(config, layer);
+  const feedForward = mixes
+    ? expertsOf(config, weights, family.experts!, sizes.width, path, activationOf(config, weights, family, path))
+    : feedForwardOf(config, weights, family, sizes.width, path);
   const crossSpec = family.cross && crossAttentionOf(config, weights, family, sizes, path);
   const crossNorm = named(family.cross?.norm);
   if (order === "post") {

@@ -1,15 +1,69 @@
-// Mixtures of experts as families describe them.
-import type { Of } from "./family.js";
+// Mixtures of experts as families describe them, and their weights.
+import type { FeedForwardSpec } from "../../layers/feedForward.js";
+import type { Linear } from "../../layers/linear.js";
+import type { MixtureSpec } from "../forward/mixture.js";
+import type { WeightSource } from "../forward/weights.js";
+import type { Read } from "./architecture.js";
+import type { ConfigFile } from "./config.js";
+import { linear } from "./modules.js";
+
+type Names = readonly [gate: string, up: string, down: string];
 
 /** How a family's router chooses experts, and what they are. */
 export interface ExpertsRule {
   readonly router: string;
   /** Experts of a token: default of num_experts_per_tok. */
   readonly chosen: number;
-  /** Weights: softmax over all, softmax over the chosen, sigmoid, or a sigmoid that scales the expert's input. */
-  readonly score: "softmax" | "top" | "sigmoid" | "input";
-  /** Whether the weights of the chosen are divided by their sum. */
-  readonly normed?: Of<boolean>;
-  /** Prefix of the tensors of one expert, with {} for its number, and the names of gate, up and down. */
-  readonly each?: { readonly prefix: string; readonly names: readonly [string, string, string] };
+  /** Whether weights are a softmax over the chosen experts, or over all. */
+  readonly overChosen: (config: ConfigFile) => boolean;
+  /** Prefix of the tensors of one expert, with {} for its number, and the names of its maps. */
+  readonly each: { readonly prefix: string; readonly names: Names };
+  /** An expert of all tokens, whose weight is the sigmoid of a map to one number. */
+  readonly shared?: { readonly prefix: string; readonly names: Names; readonly gate: string };
+}
+
+/** A mixture, and the expert that all tokens share. */
+export interface Experts {
+  readonly mixture: MixtureSpec;
+  readonly shared?: { readonly expert: FeedForwardSpec; readonly gate: Linear };
+}
+
+/** The experts of the layer whose tensors' names begin with `path`. */
+export function expertsOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  rule: ExpertsRule,
+  width: number,
+  path: string,
+  activation: Read<FeedForwardSpec["activation"]>,
+): Read<Experts> {
+  const key = config.name(["num_local_experts", "num_experts"]);
+  const count = config.count(key, weights.shape(`${path}${rule.router}.weight`)?.[0]);
+  const chosen = config.count("num_experts_per_tok", rule.chosen);
+  if (chosen > count) throw config.wrong("num_experts_per_tok", `at most ${key} = ${count}`, chosen);
+  const router = linear(weights, { name: path + rule.router, dIn: width, dOut: count });
+  const experts = Array.from({ length: count }, (_, e) =>
+    expertOf(weights, path + rule.each.prefix.replace("{}", String(e)), rule.each.names, width, activation),
+  );
+  const shared = rule.shared && expertOf(weights, path + rule.shared.prefix, rule.shared.names, width, activation);
+  const gate = rule.shared && linear(weights, { name: path + rule.shared.gate, dIn: width, dOut: 1 });
+  const overChosen = rule.overChosen(config);
+  return async () => ({
+    mixture: { router: await router(), chosen, overChosen, width, experts: count, expert: (e) => experts[e]() },
+    ...(shared && gate ? { shared: { expert: await shared(), gate: await gate() } } : {}),
+  });
+}
+
+function expertOf(
+  weights: WeightSource,
+  prefix: string,
+  names: Names,
+  width: number,
+  activation: Read<FeedForwardSpec["activation"]>,
+): Read<FeedForwardSpec> {
+  const inner = weights.shape(`${prefix}${names[1]}.weight`)?.[0] ?? 1;
+  const outward = (name: string) => linear(weights, { name: prefix + name, dIn: width, dOut: inner });
+  const [gate, up] = [outward(names[0]), outward(names[1])];
+  const down = linear(weights, { name: prefix + names[2], dIn: inner, dOut: width });
+  return async () => ({ gate: await gate(), up: await up(), down: await down(), activation: await activation() });
 }

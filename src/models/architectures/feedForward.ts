@@ -66,7 +66,13 @@ function innerOf(
   return fused ? Math.floor(outputs / 2) : outputs;
 }
 
-function activationOf(config: ConfigFile, weights: WeightSource, family: Family, prefix: string): Read<Activation> {
+/** The activation of a layer. */
+export function activationOf(
+  config: ConfigFile,
+  weights: WeightSource,
+  family: Family,
+  prefix: string,
+): Read<Activation> {
   const { key, absent } = of(family.activation, config);
   if (family.xielu && (!key || config.oneOf(key, { ...activations, xielu: "xielu" }, absent) === "xielu")) {
     return xielu(weights, prefix + family.xielu);

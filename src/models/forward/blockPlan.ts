@@ -42,7 +42,10 @@ export function planOf(block: Block): BlockPlan {
   };
   const inner: Unread = {
     what: "feed-forward layer",
-    read: async () => ({ feedForward: await feedForward.spec() }),
+    read: async () => {
+      const spec = await feedForward.spec();
+      return "mixture" in spec ? { experts: spec } : { feedForward: spec };
+    },
   };
   const across: Unread | undefined = cross && {
     what: "cross-attention",

@@ -5,6 +5,8 @@ import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { NormSpec } from "../../layers/norm.js";
 import type { Runtime } from "../../measure/createRuntime.js";
+import type { Experts } from "../architectures/experts.js";
+import { makeExperts } from "./mixture.js";
 
 /** Layers one after the other, a path around a layer, branches side by side; at the leaves, layers. */
 export type Plan<Leaf> =
@@ -19,7 +21,9 @@ export type LeafSpec =
   /** Attention to a memory, which is part of the layer. */
   | { readonly crossAttention: AttentionSpec; readonly memory?: TensorLike }
   | { readonly norm: NormSpec }
-  | { readonly feedForward: FeedForwardSpec };
+  | { readonly feedForward: FeedForwardSpec }
+  /** Whose experts are read as tokens choose them. */
+  | { readonly experts: Experts };
 
 /** A part of a model as plain data, for another runtime: in a worker, say. */
 export type PartSpec = Plan<LeafSpec>;
@@ -57,7 +61,7 @@ export function makeLeaf(runtime: Runtime, leaf: LeafSpec): LinearizableLayer {
     }
   }
   if ("norm" in leaf) return runtime.norm(leaf.norm);
-  return runtime.feedForward(leaf.feedForward);
+  return "experts" in leaf ? makeExperts(runtime, leaf.experts) : runtime.feedForward(leaf.feedForward);
 }
 
 /** The layer that a plan describes, from those at its leaves, which stay the caller's. */
