@@ -41,13 +41,15 @@ export function spectralNormOf(found: Found, inDoubles?: InDoubles, why?: string
   const { reorthogonalization, restarts, factor } = estimate;
   const steps = history.length;
   const isZero = estimate.sigma === 0;
+  // Where zero is an underflow the truth may be anything up to there.
+  const unseen = estimate.underflow ?? 0;
   const lower = inDoubles?.lower ?? found.lower ?? stretch * Math.max(0, 1 - roundoff);
   const sigma = inDoubles?.sigma ?? Math.max(estimate.sigma, lower);
-  const largest = Math.max(sigma, estimate.sigma, stretch, estimate.underflow ?? 0) * (1 + roundoff);
-  const upper = isZero ? 0 : Math.min(largest * factor(failureProbability), Number.MAX_VALUE);
-  const usualUpper = isZero ? 0 : largest * factor(usualDoubt);
-  const accuracy = isZero ? 0 : Math.max(1 - sigma / usualUpper, sigma / lower - 1);
-  const width = upper / lower - 1;
+  const largest = Math.max(sigma, estimate.sigma, stretch, unseen) * (1 + roundoff);
+  const upper = isZero ? unseen : Math.min(largest * factor(failureProbability), Number.MAX_VALUE);
+  const usualUpper = isZero ? unseen : largest * factor(usualDoubt);
+  const accuracy = usualUpper === 0 ? 0 : isZero ? 1 : Math.max(1 - sigma / usualUpper, sigma / lower - 1);
+  const width = upper === 0 ? 0 : upper / lower - 1;
   const ending = { ...estimate, dtype, roundoff, rtol, bracket, failureProbability, steps, proven };
   const { status, message } = outcome({ ...ending, sigma, accuracy, width });
   return {

@@ -12,6 +12,8 @@ export interface KrylovSpace {
   readonly vectorBytes: { readonly domain: number; readonly range: number };
   /** Relative rounding error of sigma to allow for (MATH 10.4), from the dtype and the largest |logit|. */
   readonly roundoff: number;
+  /** Whether a product that is exactly zero may be so by underflow. */
+  readonly mayUnderflow?: boolean;
   /** v₀ = start/‖start‖. Forgets all earlier vectors. */
   begin(start: Float64Array): Promise<void>;
   /**

@@ -19,6 +19,7 @@ export class DeviceKrylovSpace<V extends Vector> implements KrylovSpace {
   readonly vectorBytes: { readonly domain: number; readonly range: number };
   readonly dtype: "f32" | "f64";
   readonly roundoff: number;
+  readonly mayUnderflow: boolean;
   readonly #op: DeviceOperator<V>;
   readonly #device: Device<V>;
   readonly #transposed: boolean;
@@ -42,6 +43,7 @@ export class DeviceKrylovSpace<V extends Vector> implements KrylovSpace {
     this.vectorBytes = { domain: device.bytesOf(domain), range: device.bytesOf(range) };
     this.dtype = device.dtype;
     this.roundoff = op.roundoff;
+    this.mayUnderflow = op.structure?.mayUnderflow ?? false;
     this.#lease = device.lease();
     try {
       this.#vs = this.#lease.basis(domain, maxSteps + 1, "the Krylov basis");

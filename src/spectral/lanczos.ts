@@ -63,7 +63,8 @@ class Factorization {
     this.#steps++;
     checkCoefficient("alpha", alpha, this.#steps, space);
     const limit = underflowLimit(space);
-    const underflow = this.#steps === 1 && alpha > 0 && alpha < limit ? limit : undefined;
+    const lost = alpha === 0 ? space.mayUnderflow : alpha < limit;
+    const underflow = this.#steps === 1 && lost ? limit : undefined;
     // Where that has happened beta says nothing, and need not be a number.
     if (!underflow) checkCoefficient("beta", beta, this.#steps, space);
     this.#segment.push(alpha, underflow ? alpha : beta);

@@ -30,8 +30,8 @@ export const hopeless = 1e-2;
 
 export function outcome(ending: Ending): Outcome {
   const { sigma, roundoff, rtol, bracket, accuracy, width, proven, exact, underflow } = ending;
-  if (sigma === 0) return zeroOperator;
   if (underflow) return underflown(ending);
+  if (sigma === 0) return zeroOperator;
   if (roundoff >= hopeless) return beyondRounding(ending);
   if (exact) return closed(ending);
   if (accuracy <= rtol && width <= bracket) return converged(ending);
@@ -47,7 +47,8 @@ function underflown({ sigma, dtype }: Ending): Outcome {
   return {
     status: "precision-limit",
     message:
-      `Sigma is about ${brief(sigma)}, where ${dtype} numbers underflow and lose their digits; scale the layer up` +
+      `Sigma is ${sigma > 0 ? `about ${brief(sigma)}` : "too small a number"}: ${dtype} numbers underflow on the way to it, ` +
+      `and lose their digits; scale the layer up` +
       `${dtype === "f32" ? ", or use an f64 runtime" : ""}.`,
   };
 }

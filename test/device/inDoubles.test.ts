@@ -131,6 +131,13 @@ describe("an f32 run on WebAssembly ends in f64", () => {
       expect(Math.abs(found.sigma / (usual.sigma * value * output) - 1)).toBeLessThan(1e-4);
       expect(found.upper).toBeGreaterThanOrEqual(found.lower);
     }
+    const double = await createRuntime({ device: "wasm", dtype: "f64" });
+    const tiny = { weight: tensor(Float64Array.of(1e-170, 0, 0, 1e-170), [2, 2]) };
+    const far = { heads: 1, query: identity, key: identity, value: tiny, output: tiny };
+    const lost = await localLipschitz(double.attention(far), tokens);
+    expect(lost.status).toBe("precision-limit");
+    expect(lost.message).toContain("f64 numbers underflow on the way to it");
+    double.dispose();
     const zero = await localLipschitz(small(0, 1), tokens);
     expect(zero).toMatchObject({ status: "zero-operator", sigma: 0, upper: 0, certified: true });
     runtime.dispose();
