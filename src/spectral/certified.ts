@@ -11,6 +11,12 @@ import { hopeless } from "./status.js";
 /** Where f64 differs by more roundoffs than this from what f32 has found, the allowance for rounding was wrong. */
 const tolerated = 4;
 
+/**
+ * Weights and scales were rounded when f32 took them, once each: what that may have moved sigma by, as a share of f32's
+ * roundoff, in which each product rounds many times.
+ */
+const representation = 1 / 16;
+
 /** @param solve makes a run of its own on an operator in f64 */
 export async function certified(
   onDevice: OnDevice,
@@ -32,6 +38,7 @@ export async function certified(
       : `Rounding in ${dtype} may be as large as ${Number(Math.max(roundoff, off / step.sigma).toPrecision(2))} of sigma`;
     return {
       ...again,
+      lower: again.lower * Math.max(0, 1 - representation * roundoff),
       status: again.status === "zero-operator" ? again.status : "precision-limit",
       message: `${reason}, so the run was made again in f64. ${again.message}`,
       left: inSingle(again.left),
@@ -54,7 +61,8 @@ async function twinOf({ inDoubles }: OnDevice): Promise<OperatorInDoubles | stri
 }
 
 /** One step of bidiagonalization in f64, from the vector on the side that the run began at. */
-async function stepFrom(operator: DeviceOperator, { left, right, problem }: Found): Promise<InDoubles> {
+async function stepFrom(operator: DeviceOperator, found: Found): Promise<InDoubles> {
+  const { left, right, problem } = found;
   const { device, inShape, outShape, roundoff } = operator;
   const { transposed } = problem;
   const [domain, range] = transposed ? [outShape, inShape] : [inShape, outShape];
@@ -73,7 +81,8 @@ async function stepFrom(operator: DeviceOperator, { left, right, problem }: Foun
     if (sigma === 0) return { sigma, residual, lower: 0, left, right };
     const image = inSingle(tensor(await device.read(u), [...range]));
     const pair = transposed ? { left, right: image } : { left: image, right };
-    return { sigma, residual, lower: sigma * Math.max(0, 1 - roundoff), ...pair };
+    const allowance = roundoff + representation * found.roundoff;
+    return { sigma, residual, lower: sigma * Math.max(0, 1 - allowance), ...pair };
   } finally {
     lease.dispose();
   }

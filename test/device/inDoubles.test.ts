@@ -57,11 +57,12 @@ describe("an f32 run on WebAssembly ends in f64", () => {
     expect(found.certified).toBe(true);
     expect(found.status).toMatch(/converged|exact/);
     expect(found.message).not.toContain("in f32");
-    // The copy is of the weights that the f32 runtime holds, which here are the given ones, but for a scale's rounding.
+    // The copy is of the weights that the f32 runtime holds, which here are the given ones, but for a scale's rounding,
+    // and lower allows for that too.
     expect(Math.abs(found.sigma / truth.sigma - 1)).toBeLessThan(1e-6);
-    expect(found.lower).toBeLessThanOrEqual(truth.upper * (1 + 2e-7));
+    expect(found.lower).toBeLessThanOrEqual(truth.sigma);
     expect(found.lower).toBeLessThanOrEqual(found.sigma);
-    expect(found.lower / found.sigma).toBeGreaterThan(1 - 1e-11);
+    expect(found.lower / found.sigma).toBeGreaterThan(1 - 1e-6);
     expect(found.upper).toBeGreaterThanOrEqual(truth.lower);
     expect(found.left.data).toBeInstanceOf(Float32Array);
     expect(Math.hypot(...found.left.data)).toBeCloseTo(1, 5);
