@@ -31,4 +31,11 @@ export type {
   SpectralNormProgress,
   SpectralNormStatus,
 } from "./spectral/result.js";
+export {
+  type SingularTriplet,
+  type SingularTriplets,
+  type SingularTripletsOptions,
+  singularTriplets,
+} from "./spectral/singularTriplets.js";
 export { spectralNorm } from "./spectral/spectralNorm.js";
+export { type SpectralRadius, type SpectralRadiusOptions, spectralRadius } from "./spectral/spectralRadius.js";

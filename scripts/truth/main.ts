@@ -2,7 +2,9 @@
 // 80-bit arithmetic (jacobian.py, which needs Python with NumPy on x86). It exits with 1 where an end of a bracket is on
 // the wrong side, or where more than 5 % of the statements of accuracy are wrong.
 //   npm run truth -- --layers 5000 --seed 1 --python python3
+// With --record FILE it writes the true values, in order, as test/oracle/truth.json holds those of the first 96 layers.
 import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     layers: { type: "string", default: "5000" },
     seed: { type: "string", default: "1" },
     python: { type: "string", default: "python3" },
+    record: { type: "string" },
   },
 });
 const [layers, seed] = [Number(values.layers), Number(values.seed)];
@@ -37,6 +40,7 @@ const python = spawn(values.python, [fileURLToPath(new URL("jacobian.py", import
 });
 const tallies = new Map<string, Tally>();
 const findings: string[] = [];
+const truths: number[] = [];
 const answers = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
 for (let index = 0; index < layers; index++) {
   const layer = drawLayer(seed, index);
@@ -46,9 +50,11 @@ for (let index = 0; index < layers; index++) {
   const { value, done } = await answers.next();
   if (done) throw new Error(`jacobian.py ended at layer ${index}`);
   const truth = (JSON.parse(value) as { sigma: number }).sigma;
+  truths.push(truth);
   for (const [d, dtype] of dtypes.entries()) judge(dtype, layer, truth, found[d]);
 }
 python.stdin.end();
+if (values.record) await writeFile(values.record, `${JSON.stringify({ seed, sigmas: truths })}\n`);
 report();
 
 async function measure(

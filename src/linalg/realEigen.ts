@@ -7,21 +7,33 @@ import { divided, norm } from "./vector.js";
 
 /** The eigenvalues of a square matrix that are real, in no particular order; those of complex pairs are left out. */
 export function realEigenvalues(matrix: Matrix): number[] {
+  return eigenvalues(matrix)
+    .filter(({ imaginary }) => imaginary === 0)
+    .map(({ real }) => real);
+}
+
+export interface Complex {
+  readonly real: number;
+  readonly imaginary: number;
+}
+
+/** All eigenvalues of a square matrix, in no particular order. */
+export function eigenvalues(matrix: Matrix): Complex[] {
   const size = matrix.columns;
   const { data: h } = hessenbergForm(matrix);
   const at = (i: number, j: number) => h[i * size + j];
   const scale = norm(h);
-  const found: number[] = [];
+  const found: Complex[] = [];
   let last = size - 1;
   for (let round = 0; last >= 0; round++) {
     let first = last;
     while (first > 0 && !negligible(at(first, first - 1), at(first, first), at(first - 1, first - 1), scale)) first--;
     if (first === last) {
-      found.push(at(last, last));
+      found.push({ real: at(last, last), imaginary: 0 });
       last -= 1;
       round = 0;
     } else if (first === last - 1) {
-      found.push(...realRoots(at(first, first), at(first, last), at(last, first), at(last, last)));
+      found.push(...roots(at(first, first), at(first, last), at(last, first), at(last, last)));
       last -= 2;
       round = 0;
     } else if (round > 100) {
@@ -35,6 +47,15 @@ export function realEigenvalues(matrix: Matrix): number[] {
 
 function negligible(entry: number, below: number, above: number, scale: number): boolean {
   return Math.abs(entry) <= Number.EPSILON * (Math.abs(below) + Math.abs(above) || scale);
+}
+
+/** The eigenvalues of [[a, b], [c, d]], without cancellation where they are real. */
+function roots(a: number, b: number, c: number, d: number): Complex[] {
+  const real = realRoots(a, b, c, d);
+  if (real.length > 0) return real.map((root) => ({ real: root, imaginary: 0 }));
+  const half = (a - d) / 2;
+  const imaginary = Math.sqrt(Math.max(0, -(half * half + b * c)));
+  return [imaginary, -imaginary].map((part) => ({ real: (a + d) / 2, imaginary: part }));
 }
 
 /** The eigenvalues of [[a, b], [c, d]] if they are real, without cancellation. */

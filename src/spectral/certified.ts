@@ -15,7 +15,7 @@ const tolerated = 4;
  * Weights and scales were rounded when f32 took them, once each: what that may have moved sigma by, as a share of f32's
  * roundoff, in which each product rounds many times.
  */
-const representation = 1 / 16;
+const representation = 1 / 2;
 
 /** @param solve makes a run of its own on an operator in f64 */
 export async function certified(
@@ -36,9 +36,12 @@ export async function certified(
     const reason = lost
       ? `Numbers of this operator underflow ${dtype}`
       : `Rounding in ${dtype} may be as large as ${Number(Math.max(roundoff, off / step.sigma).toPrecision(2))} of sigma`;
+    const allowance = Math.min(1, representation * roundoff);
     return {
       ...again,
-      lower: again.lower * Math.max(0, 1 - representation * roundoff),
+      lower: again.lower * (1 - allowance),
+      upper: again.upper * (1 + allowance),
+      accuracy: again.accuracy + allowance,
       status: again.status === "zero-operator" ? again.status : "precision-limit",
       message: `${reason}, so the run was made again in f64. ${again.message}`,
       left: inSingle(again.left),

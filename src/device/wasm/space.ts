@@ -197,7 +197,7 @@ export function writeSeen(region: Region, at: number, tokens: number, mask: Reso
  */
 export function roundoffAt(heap: Heap, primal: number, members: number): number {
   const sharpness = Math.max(...copiesOf(primal, members).map((at) => readField(heap, at, PRIMAL, ":sharpness")));
-  return Math.max(1e-5, sharpness * 1e-7) * (heap.word === 4 ? 1 : 2 ** -29);
+  return Math.max(1e-5, sharpness * 1e-7) * (heap.word === 4 ? 1 : 2 ** -27);
 }
 
 /** The largest |score| that any query attended to; not finite where scores overflow. */
