@@ -48,13 +48,13 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
   readonly inShape: number[];
   readonly outShape: number[];
   readonly roundoff: number;
-  readonly structure: Structure<WasmVector>;
   readonly output: WasmVector;
   /** The kernels' structure. */
   readonly primal: number;
   readonly tiling: Tiling;
   readonly #layer: number;
   readonly #lockstep?: Lockstep;
+  readonly #structure: () => Structure<WasmVector>;
 
   /**
    * @param lockstep whose steps it takes part in, until its lease is disposed of
@@ -112,7 +112,15 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
       lockstep.join();
       lease.atEnd(() => lockstep.leave());
     }
-    this.structure = structureOf(this, weights, x);
+    let known: Structure<WasmVector> | undefined;
+    this.#structure = () => {
+      known ??= structureOf(this, weights, x);
+      return known;
+    };
+  }
+
+  get structure(): Structure<WasmVector> {
+    return this.#structure();
   }
 
   jvp(u: WasmVector, y: WasmVector): void | Promise<void> {

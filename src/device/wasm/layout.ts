@@ -68,10 +68,10 @@ export function writeStruct<S extends Structure>(
   values: { [K in Words<S>]: number } & { [K in Doubles<S>]?: number },
 ): void {
   const view = new DataView(heap.memory.buffer, at);
-  for (const [field, offset] of Object.entries(fields)) {
+  for (const field in fields) {
     const value = (values as Record<string, number>)[field];
-    if (field.startsWith(":")) view.setFloat64(offset, value ?? 0, true);
-    else view.setUint32(offset, value, true);
+    if (field.startsWith(":")) view.setFloat64(fields[field], value ?? 0, true);
+    else view.setUint32(fields[field], value, true);
   }
 }
 
