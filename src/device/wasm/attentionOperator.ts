@@ -95,7 +95,7 @@ export class WasmAttentionOperator implements DeviceOperator<WasmVector> {
     if (angles) writeRotations(region, fields.cos, fields.sin, angles);
     const copyAt = (member: number) => at + member * PRIMAL.bytes;
     for (const [member, copy] of copies.entries()) {
-      writeStruct(heap, copyAt(member), PRIMAL, { ...copy, layer: weights.layer.at });
+      writeStruct(heap, copyAt(member), PRIMAL, Object.assign(copy, { layer: weights.layer.at }));
     }
 
     this.output = lease.vector(this.outShape, "the output");

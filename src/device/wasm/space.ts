@@ -137,11 +137,10 @@ export function primalSpace(
     bends: spec.softcap ? region.bytes(streamed ? scoreBytes : heads * headBytes, "the capped scores") : 0,
   });
   const all = streamed ? undefined : reusedBy(kvHeads);
-  const copies = Array.from({ length: members }, () => ({
-    ...fields,
-    ...workOfHead(),
-    ...(all ?? reusedBy(1)),
-  }));
+  // One alone has no need of a copy, which costs a small input more than its scores.
+  const copies = Array.from({ length: members }, () =>
+    Object.assign(members === 1 ? fields : { ...fields }, workOfHead(), all ?? reusedBy(1)),
+  );
   return { at: region.bytes(PRIMAL.bytes * copies.length, "a linearization"), copies };
 }
 
