@@ -142,14 +142,14 @@ export abstract class DeviceRuntime<V extends Vector> extends Held implements Ru
 
   sum(layers: readonly LinearizableLayer[]): LinearizableLayer {
     const parts = this.#parts(layers);
+    const given = parts.find(({ dIn }) => dIn >= 0)?.dIn ?? -1;
+    // What takes tokens of any width gives as wide ones.
+    const widths = parts.map(({ dIn, dOut }) => (dIn < 0 ? { dIn: given, dOut: given } : { dIn, dOut }));
     for (const side of ["dIn", "dOut"] as const) {
-      const width = parts.map((part) => part[side]).find((one) => one >= 0) ?? -1;
-      const odd = parts.findIndex((part) => part[side] >= 0 && part[side] !== width);
-      if (odd >= 0) {
-        throw new RangeError(
-          `"layers[${odd}]": expected a layer of ${side} ${width}, as the others, got ${parts[odd][side]}`,
-        );
-      }
+      const odd = widths.findIndex((width) => width[side] !== widths[0][side]);
+      if (odd < 0) continue;
+      const [expected, got] = [widths[0][side], widths[odd][side]];
+      throw new RangeError(`"layers[${odd}]": expected a layer of ${side} ${expected}, as the first, got ${got}`);
     }
     return composed("sum", (_, hold) => new Sum(this.device, parts.map(hold)));
   }

@@ -252,6 +252,14 @@ describe.each(variants)("compositions in $name", (variant) => {
     expect(() => runtime.chain([map, normed])).toThrow(`"layers[1]": expected a layer of dIn ${wide}`);
     expect(() => runtime.residual(map)).toThrow(`"layer": expected as many features out as in, got dIn ${d}`);
     expect(() => runtime.sum([normed, map])).toThrow(`"layers[1]": expected a layer of dOut ${d}`);
+    const bent = runtime.activation("gelu");
+    expect(() => runtime.sum([map, bent])).toThrow(
+      `"layers[1]": expected a layer of dOut ${wide}, as the first, got ${d}`,
+    );
+    expect(() => runtime.sum([bent, map])).toThrow(
+      `"layers[1]": expected a layer of dOut ${d}, as the first, got ${wide}`,
+    );
+    expect(runtime.sum([bent, bent])).toMatchObject({ dIn: -1, dOut: -1 });
     expect(() => runtime.chain([])).toThrow(TypeError);
     expect(() => runtime.chain([{ ...spec } as never])).toThrow(TypeError);
     expect(() => runtime.feedForward({ up: toWide, down: toWide, activation: "gelu" })).toThrow(

@@ -101,8 +101,10 @@ describe.each(variants)("the core of a head in $name", (variant) => {
         const { sigma } = await spectralNorm(exact, { rtol: 1e-11, seed: 1 });
         const limit = 3 * tolerance(variant.dtype, referenceAttention(spec, x).largestLogit);
         expect(Math.abs(found.sigma - sigma)).toBeLessThanOrEqual(limit * sigma + 1e-30);
-        expect(found.upper).toBeGreaterThanOrEqual(sigma * (1 - 1e-12));
-        expect(found.lower).toBeLessThanOrEqual(sigma * (1 + 1e-12));
+        // The dense Jacobian is of the device's precision, the ends of the bracket may be of f64.
+        const rounding = variant.dtype === "f64" ? 1e-12 : limit;
+        expect(found.upper).toBeGreaterThanOrEqual(sigma * (1 - rounding));
+        expect(found.lower).toBeLessThanOrEqual(sigma * (1 + rounding));
         expect([found.left.shape, found.right.shape]).toEqual([at.outShape, at.inShape]);
         if (sigma > 1e-6) {
           expect(Math.abs(inner(found.left, found.left) - 1)).toBeLessThan(limit);
