@@ -23,7 +23,7 @@ export interface ChosenGpu {
 const NEEDS: Partial<GPULimitsLike> = {
   maxStorageBuffersPerShaderStage: 8,
   maxComputeWorkgroupStorageSize: 16384,
-  maxComputeInvocationsPerWorkgroup: 64,
+  maxComputeInvocationsPerWorkgroup: 128,
 };
 /** Limits worth having as large as the adapter gives them: they bound the longest input. */
 const WANTS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
@@ -90,6 +90,7 @@ function checkLimits(limits: GPULimitsLike): void {
 }
 
 function nameOf(info: GPUAdapterInfoLike | undefined): string {
+  // The description may be of the driver alone.
   const { description, device, vendor, architecture } = info ?? {};
-  return description || device || [vendor, architecture].filter(Boolean).join(" ") || "an unnamed adapter";
+  return device || [vendor, architecture].filter(Boolean).join(" ") || description || "an unnamed adapter";
 }

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../../src/base/random.js";
-import { type Gemm, MULTIPLY, MULTIPLY_TRANSPOSED, multiply } from "../../../src/device/webgpu/gemm.js";
+import { type Gemm, MULTIPLY, MULTIPLY_TRANSPOSED, multiply, readsByFours } from "../../../src/device/webgpu/gemm.js";
 import type { Gpu } from "../../../src/device/webgpu/gpu.js";
 import type { WebGpuRuntime } from "../../../src/device/webgpu/runtime.js";
 import { relativeError, tolerance } from "../close.js";
@@ -69,10 +69,26 @@ describe("matrix products on WebGPU", () => {
     );
   });
 
-  it.each(products)("%s by its large tiles, which many rows and columns take", async (_, gemm, transposed) => {
+  it.each(products)(
+    "%s where rows begin at multiples of 16 bytes, beyond one tile and slab",
+    async (_, gemm, transposed) => {
+      const fours = fc.integer({ min: 1, max: 40 }).map((count) => 4 * count);
+      const shape = fc.record({ rows: fc.integer({ min: 1, max: 70 }), columns: fours, depth: fours });
+      await fc.assert(
+        fc.asyncProperty(shape, fc.boolean(), async (size, biased) => {
+          expect(readsByFours(gemm, size)).toBe(true);
+          expect(await relativeErrorOf(gemm, transposed, size, biased)).toBeLessThan(tolerance("f32", 0));
+        }),
+        { numRuns: 25 },
+      );
+    },
+  );
+
+  it.each(products)("%s of many rows and columns", async (_, gemm, transposed) => {
     for (const size of [
       { rows: 1030, columns: 961, depth: 17 },
-      { rows: 1, columns: 16_400, depth: 3 },
+      { rows: 1, columns: 16_400, depth: 4 },
+      { rows: 1030, columns: 964, depth: 20 },
     ]) {
       expect(await relativeErrorOf(gemm, transposed, size, true)).toBeLessThan(tolerance("f32", 0));
     }
