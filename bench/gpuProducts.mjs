@@ -28,7 +28,7 @@ async function kernels() {
   return import(`data:text/javascript,${encodeURIComponent(output[0].code)}`);
 }
 
-/** Of A·B and A·Bᵀ, for each of [rows, columns, depth], by both tile sizes. */
+/** Of A·B and A·Bᵀ, for each of [rows, columns, depth], by fours and number by number. */
 export async function productSpeeds(device, shapes) {
   const { Gpu, MULTIPLY, MULTIPLY_TRANSPOSED } = await kernels();
   const gpu = new Gpu(device, false, Number.POSITIVE_INFINITY);
@@ -46,29 +46,27 @@ export async function productSpeeds(device, shapes) {
       ),
       c: region.words(m * n, "c"),
     };
-    const sizes = { rows: m, columns: n, depth: k, biased: 0 };
+    const sizes = { rows: m, columns: n, depth: k, biased: 0, scaled: 0, factorBits: 0 };
     for (const [name, gemm] of Object.entries({ A·B: MULTIPLY, A·Bᵀ: MULTIPLY_TRANSPOSED })) {
       const speeds = {};
-      for (const [kernel, tile] of [
-        [gemm.large, 64],
-        [gemm.small, 32],
+      for (const [way, kernel, tile] of [
+        ["wide", gemm.wide, 64],
+        ["plain", gemm.plain, 32],
       ]) {
-        await gpu.prepare([kernel]);
         const run = async (count) => {
           const start = performance.now();
-          const record = (batch) => {
-            for (let i = 0; i < count; i++) {
-              batch.dispatch(kernel, [Math.ceil(n / tile), Math.ceil(m / tile)], { ...views, bias: views.a }, sizes);
-            }
-          };
-          await gpu.run(record, [{ ...views.c, size: 16 }]);
+          for (let i = 0; i < count; i++) {
+            const groups = [Math.ceil(n / tile), Math.ceil(m / 32)];
+            gpu.batch.dispatch(kernel, groups, { ...views, bias: views.a }, sizes);
+          }
+          await gpu.flush([{ ...views.c, size: 16 }]);
           return (performance.now() - start) / 1000;
         };
         await run(1);
         const count = Math.max(1, Math.min(1000, Math.round(SECONDS / (await run(1)))));
         const seconds = [];
         for (let i = 0; i < 3; i++) seconds.push((await run(count)) / count);
-        speeds[tile] = (2 * m * n * k) / seconds.sort((p, q) => p - q)[1] / 1e9;
+        speeds[way] = (2 * m * n * k) / seconds.sort((p, q) => p - q)[1] / 1e9;
       }
       rows.push({ shape: `${m} × ${k} · ${k} × ${n}`, name, speeds });
     }

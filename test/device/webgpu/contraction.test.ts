@@ -54,9 +54,10 @@ fn kernel(group: vec3u, lane: u32) {
 });
 
 describe.each([
-  { name: "where it is not asked to", fma: false },
-  { name: "wherever it may", fma: true },
-])("attention on a GPU that contracts $name", ({ fma }) => {
+  { name: "where it is not asked to", fma: false, fixtures: loadFixtures() },
+  // What cancels most: all kernels are made once more for these, which a software GPU takes minutes for.
+  { name: "wherever it may", fma: true, fixtures: loadFixtures().filter(({ name }) => /^(extreme|logit)/.test(name)) },
+])("attention on a GPU that contracts $name", ({ fma, fixtures }) => {
   let device: GPUDeviceLike;
   let runtime: Runtime;
   beforeAll(async () => {
@@ -68,7 +69,7 @@ describe.each([
     device.destroy();
   });
 
-  it.each(loadFixtures())("$name", async ({ spec, x, u, g, expected }) => {
+  it.each(fixtures)("$name", { timeout: 600_000 }, async ({ spec, x, u, g, expected }) => {
     const limit = tolerance("f32", referenceAttention(spec, x).largestLogit);
     const layer = runtime.attention(spec);
     const at = await layer.linearize(x);
