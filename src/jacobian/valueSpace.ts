@@ -4,6 +4,7 @@
 
 import type { HostPrimal } from "../layers/attention/hostPrimal.js";
 import { part, turned, type Workspace } from "../linalg/workspace.js";
+import { PulledSlopes } from "./pulledSlopes.js";
 import { WeightGrams } from "./weightGrams.js";
 
 /** Rows of a symmetric product that are made together: what lies beyond the diagonal in them is work for nothing. */
@@ -17,10 +18,8 @@ export class ValueSpace {
   readonly #space: Workspace;
   readonly #primal: HostPrimal;
   readonly #grams: WeightGrams;
-  readonly #work: Record<
-    "rows" | "shares" | "first" | "slopes" | "covariances" | "influence" | "left" | "right" | "pulled",
-    number
-  >;
+  readonly #slopes: PulledSlopes;
+  readonly #work: Record<"rows" | "shares" | "first" | "covariances" | "influence" | "left" | "right", number>;
 
   constructor(space: Workspace, primal: HostPrimal) {
     const { n, heads, spec } = primal;
@@ -38,21 +37,24 @@ export class ValueSpace {
       rows: take(n * width),
       shares: take(n * count),
       first: take(count * width),
-      slopes: take(Math.max(n * queries, n * width)),
       covariances: take(count * dHead * dValue),
       influence: take(width * queries),
       left: take(2 * n * Math.max(dValue, dHead)),
       right: take(2 * n * dValue),
-      pulled: take(primal.plain ? 0 : n * (width + queries) * count),
     };
+    this.#slopes = new PulledSlopes(space, primal, this.#grams);
+    // One slope a token, where it is the same for all keys.
+    if (primal.plain) this.#slopes.pull(Array.from({ length: n }, (_, i) => [i, 0]));
   }
 
   /** Multiply-adds of one token of `seen` keys. */
   static work({ heads, spec, plain }: HostPrimal, seen: number): number {
     const width = heads.length * spec.dValue;
     const queries = heads.length * spec.dHead;
-    const slopes = plain ? 0 : seen * queries * (width + queries) + 2 * seen * width ** 2;
-    return (2 * seen * width ** 2) / 3 + slopes + width * queries * (spec.dHead + spec.dValue);
+    const moments = plain
+      ? (2 * seen * width ** 2) / 3
+      : seen * queries * (width + queries) + seen * width * (width + spec.dValue);
+    return moments + width * queries * (spec.dHead + spec.dValue);
   }
 
   /**
@@ -116,15 +118,15 @@ export class ValueSpace {
       part(first, width),
       false,
     );
-    const slopes = heads.map((head) => {
-      const slope = new Float64Array(dHead);
-      this.#primal.keySlope(head, i, 0, slope);
-      return slope;
-    });
-    const pulled = slopes.map((slope, h) => this.#grams.times(this.#grams.vk, width, h * dHead, slope));
-    const gamma = slopes.map((slope, h) => {
-      const image = this.#grams.times(this.#grams.kk, queries, h * dHead, slope);
-      return slopes.map((other, g) => other.reduce((sum, entry, c) => sum + entry * image[g * dHead + c], 0));
+    const slopes = space.view(this.#slopes.at + i * queries, queries);
+    const pulled = heads.map((_, h) => space.view(this.#slopes.valuesAt(h) + i * width, width));
+    const gamma = heads.map((_, h) => {
+      const image = space.view(this.#slopes.keysAt(h) + i * queries, queries);
+      return heads.map((__, g) => {
+        let sum = 0;
+        for (let c = g * dHead; c < (g + 1) * dHead; c++) sum += slopes[c] * image[c];
+        return sum;
+      });
     });
     const alpha = space.view(shares, seen.length * count);
     const moments = space.view(first, count * width);
@@ -157,30 +159,15 @@ export class ValueSpace {
     const { queries } = this.#grams;
     const space = this.#space;
     const keys = seen.length;
-    const { rows, shares, slopes, left, right, pulled: first } = this.#work;
-    const slopeView = space.view(slopes, keys * queries);
-    const slope = new Float64Array(dHead);
-    for (const [h, head] of heads.entries()) {
-      for (const [a, j] of seen.entries()) {
-        this.#primal.keySlope(head, i, j, slope);
-        slopeView.set(slope, a * queries + h * dHead);
-      }
-    }
-    // For every head h: rows a of ĝ_aᵀ(W_KᵀW_V) and of ĝ_aᵀ(W_KᵀW_K), against all heads' values and keys.
-    const pulledAt = (h: number) => first + h * keys * width;
-    const imageAt = (h: number) => first + count * keys * width + h * keys * queries;
-    for (let h = 0; h < count; h++) {
-      const own = part(slopes, queries, 0, h * dHead);
-      const { vk, kk } = this.#grams;
-      space.multiply(keys, width, dHead, own, turned(part(vk, queries, 0, h * dHead)), part(pulledAt(h), width), false);
-      space.multiply(keys, queries, dHead, own, part(kk, queries, h * dHead), part(imageAt(h), queries), false);
-    }
+    const { rows, shares, left, right } = this.#work;
+    this.#slopes.pull(seen.map((j) => [i, j]));
+    const slopeView = space.view(this.#slopes.at, keys * queries);
     const alpha = space.view(shares, keys * count);
     const xi = space.view(rows, keys * width);
     const values = space.view(this.#grams.vv, width * width);
     const sum = space.view(this.sum, width * width);
-    const pulled = heads.map((_, h) => space.view(pulledAt(h), keys * width));
-    const images = heads.map((_, h) => space.view(imageAt(h), keys * queries));
+    const pulled = heads.map((_, h) => space.view(this.#slopes.valuesAt(h), keys * width));
+    const images = heads.map((_, h) => space.view(this.#slopes.keysAt(h), keys * queries));
     const one = space.view(left, 2 * keys * dValue);
     const other = space.view(right, 2 * keys * dValue);
     for (let h = 0; h < count; h++) {
@@ -224,7 +211,7 @@ export class ValueSpace {
 
   /** Adds what the queries' part of block (i, i) makes of it: N_ii is N + W_Q C there. */
   #addQueries(i: number, weight: number, sizes: number[]): void {
-    const { n, heads, spec } = this.#primal;
+    const { n, heads, spec, plain } = this.#primal;
     const { dHead, dValue } = spec;
     const { width } = this;
     const { queries } = this.#grams;
@@ -238,7 +225,10 @@ export class ValueSpace {
         const p = head.p[i * n + j];
         if (p > 0) this.#primal.querySlope(head, i, j, slopes.subarray(j * dHead, (j + 1) * dHead));
         else slopes.fill(0, j * dHead, (j + 1) * dHead);
-        for (let c = 0; c < dValue; c++) values[j * dValue + c] = p * (head.v[j * dValue + c] - head.o[i * dValue + c]);
+        // Half of C first, which is what the product of two of it needs on each side.
+        for (let c = 0; c < dValue; c++) {
+          values[j * dValue + c] = (p / 2) * (head.v[j * dValue + c] - head.o[i * dValue + c]);
+        }
       }
       const to = part(covariances + h * block, dValue);
       space.multiply(dHead, dValue, n, turned(part(left, dHead)), part(right, dValue), to, false);
@@ -247,14 +237,15 @@ export class ValueSpace {
       space.multiply(dValue, queries, dHead, own, part(this.#grams.qq, queries, h * dHead), rows, false);
     }
     const view = space.view(influence, width * queries);
-    for (let at = 0; at < view.length; at++) view[at] /= 2;
     const valueQuery = space.view(this.#grams.vq, width * queries);
     const slope = new Float64Array(dHead);
     for (const [h, head] of heads.entries()) {
       const p = head.p[i * n + i];
       if (p === 0) continue;
       this.#primal.keySlope(head, i, i, slope);
-      const pulled = this.#grams.transposedTimes(this.#grams.kq, h * dHead, slope);
+      const pulled = plain
+        ? space.view(this.#slopes.queriesAt(h) + i * queries, queries)
+        : this.#grams.transposedTimes(this.#grams.kq, h * dHead, slope);
       for (let c = 0; c < dValue; c++) {
         const xi = head.v[i * dValue + c] - head.o[i * dValue + c];
         const from = (h * dValue + c) * queries;
@@ -265,6 +256,7 @@ export class ValueSpace {
       const covariance = space.view(covariances + h * block, block);
       let squares = 0;
       for (let at = 0; at < block; at++) {
+        covariance[at] *= 2;
         squares += covariance[at] ** 2;
         covariance[at] /= weight;
       }

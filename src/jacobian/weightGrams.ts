@@ -53,18 +53,6 @@ export class WeightGrams {
     this.querySquares = this.#traces(this.qq, dHead, this.queries);
   }
 
-  /** Columns [first, first + x.length) of a Gram matrix [rows, queries] times x. */
-  times(gram: number, rows: number, first: number, x: Float64Array): Float64Array {
-    const view = this.#space.view(gram, rows * this.queries);
-    const y = new Float64Array(rows);
-    for (let r = 0; r < rows; r++) {
-      let sum = 0;
-      for (let c = 0, at = r * this.queries + first; c < x.length; c++) sum += view[at++] * x[c];
-      y[r] = sum;
-    }
-    return y;
-  }
-
   /** xᵀ times rows [first, first + x.length) of a Gram matrix, [queries]. */
   transposedTimes(gram: number, first: number, x: Float64Array): Float64Array {
     const y = new Float64Array(this.queries);

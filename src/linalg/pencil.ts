@@ -1,11 +1,11 @@
 // The largest eigenvalue of Wᵀ E W from above, for one W and many symmetric E: the smallest μ with E ⪯ μK, K being close to
 // (W Wᵀ)⁻¹ and computed once. Each E costs a Cholesky factorization of μK − E at its own width, and no product with W.
 import { leadingPair } from "./tridiagonal.js";
-import { addScaled, divided, dot, norm } from "./vector.js";
+import { addScaled, divided, dot } from "./vector.js";
 import { part, turned, type Workspace } from "./workspace.js";
 
 /** Columns that a factorization takes at a time. */
-const BLOCK = 32;
+const BLOCK = 16;
 /** Added to W Wᵀ, relative to ‖W‖²: what W does not see must be seen a little, to be inverted. */
 const SHIFT = 1e-5;
 /** Relative, of the estimate that a factorization is to confirm. */
@@ -16,8 +16,8 @@ const MOST_STEPS = 25;
 export class Pencil {
   readonly size: number;
   readonly #space: Workspace;
-  /** Lower triangles of L, L Lᵀ = W Wᵀ + shift, and of K; none where W is the identity. */
-  readonly #maps?: { readonly factor: number; readonly inverse: number };
+  /** W Wᵀ + shift, and K, close to its inverse; none where W is the identity. */
+  readonly #maps?: { readonly gram: number; readonly inverse: number };
   /** WᵀKW ⪯ `spread`, and K⁻¹ ⪯ `reach`. */
   readonly #spread: number;
   readonly #reach: number;
@@ -40,23 +40,24 @@ export class Pencil {
     const weights = space.take(size * columns, "the output map");
     const gram = space.take(size * size, "a Gram matrix");
     const inverse = space.take(size * size, "an inverse");
-    const image = space.take(size * columns, "the output map");
+    const image = space.take(size * Math.max(size, columns), "the output map");
     const product = space.take(columns * columns, "a Gram matrix");
     space.view(weights, size * columns).set(data);
     const w = part(weights, columns);
     space.multiply(size, size, columns, w, turned(w), part(gram, size), false);
     const g = space.view(gram, size * size);
     for (let c = 0; c < size; c++) g[c * (size + 1)] += shift;
-    for (let at = 0; at < g.length; at++) g[at] = -g[at];
-    if (!factorNegative(space, gram, size)) {
+    const factor = space.view(this.#work, size * size);
+    for (let at = 0; at < g.length; at++) factor[at] = -g[at];
+    if (!factorNegative(space, this.#work, size)) {
       // What overflows or underflows on the way bounds nothing.
       this.#spread = Number.POSITIVE_INFINITY;
       return;
     }
-    invertLower(space, gram, this.#work, size);
-    const lower = part(this.#work, size);
+    invertLower(space, this.#work, image, size);
+    const lower = part(image, size);
     space.multiply(size, size, size, turned(lower), lower, part(inverse, size), false);
-    this.#maps = { factor: gram, inverse };
+    this.#maps = { gram, inverse };
     this.#reach = squared * (1 + 2 * SHIFT);
     // WᵀKW is I up to the shift and rounding: μI − WᵀKW is factorized for a μ just above 1.
     space.multiply(size, columns, size, part(inverse, size), w, part(image, columns), false);
@@ -126,34 +127,41 @@ export class Pencil {
     return trace;
   }
 
-  /** λ_max(LᵀEL) from below, by Lanczos steps until it changes by less than a tenth of what may be added. */
+  /**
+   * The largest μ of E y = μ K y from below, by Lanczos steps in the inner product ⟨y, Kz⟩ until it changes by less than
+   * a part of what may be added. Beside each y stands z = Ky, so that products with E and with K⁻¹ are all it takes.
+   */
   #estimate(at: number, start: Float64Array): { value: number; vector: Float64Array } {
     const { size } = this;
     const e = this.#space.view(at, size * size);
-    const l = this.#maps && this.#space.view(this.#maps.factor, size * size);
-    const basis: Float64Array[] = [divided(start, norm(start))];
+    const gram = this.#maps && this.#space.view(this.#maps.gram, size * size);
+    const through = (z: Float64Array) => (gram ? times(gram, z, size) : z.slice());
+    const first = through(start);
+    const begin = Math.sqrt(Math.max(0, dot(first, start)));
+    if (!(begin > 0)) return { value: 0, vector: start };
+    const ys = [divided(first, begin)];
+    const zs = [divided(start, begin)];
     const diagonal: number[] = [];
     const offDiagonal: number[] = [];
     let value = 0;
     let before = 0;
-    let vector = basis[0];
+    let vector = zs[0];
     for (let step = 0; step < Math.min(size, MOST_STEPS); step++) {
-      const v = basis[step];
-      const next = l
-        ? lowerTransposedTimes(l, symmetricTimes(e, lowerTimes(l, v, size), size), size)
-        : symmetricTimes(e, v, size);
-      diagonal.push(dot(v, next));
+      const z = symmetricTimes(e, ys[step], size);
+      diagonal.push(dot(ys[step], z));
       const leading = leadingPair(diagonal, offDiagonal);
       value = Math.max(0, leading.value);
       vector = new Float64Array(size);
-      for (const [r, coefficient] of leading.vector.entries()) addScaled(vector, coefficient, basis[r]);
+      for (const [r, coefficient] of leading.vector.entries()) addScaled(vector, coefficient, zs[r]);
       if (step > 1 && value - before <= (SLACK / 4) * value) break;
       before = value;
-      for (let pass = 0; pass < 2; pass++) for (const other of basis) addScaled(next, -dot(other, next), other);
-      const length = norm(next);
+      for (let pass = 0; pass < 2; pass++) for (const [r, y] of ys.entries()) addScaled(z, -dot(y, z), zs[r]);
+      const y = through(z);
+      const length = Math.sqrt(Math.max(0, dot(y, z)));
       if (!(length > 1e-12 * value)) break;
       offDiagonal.push(length);
-      basis.push(divided(next, length));
+      ys.push(divided(y, length));
+      zs.push(divided(z, length));
     }
     return { value, vector };
   }
@@ -204,19 +212,13 @@ function invertLower(space: Workspace, from: number, to: number, size: number): 
   }
 }
 
-function lowerTimes(l: Float64Array, x: Float64Array, size: number): Float64Array {
+function times(a: Float64Array, x: Float64Array, size: number): Float64Array {
   const y = new Float64Array(size);
-  for (let r = 0; r < size; r++) {
+  for (let r = 0, at = 0; r < size; r++) {
     let sum = 0;
-    for (let c = 0, at = r * size; c <= r; c++) sum += l[at++] * x[c];
+    for (let c = 0; c < size; c++) sum += a[at++] * x[c];
     y[r] = sum;
   }
-  return y;
-}
-
-function lowerTransposedTimes(l: Float64Array, x: Float64Array, size: number): Float64Array {
-  const y = new Float64Array(size);
-  for (let r = 0; r < size; r++) for (let c = 0, at = r * size; c <= r; c++) y[c] += l[at++] * x[r];
   return y;
 }
 
