@@ -1,6 +1,7 @@
 // The gate: which rows break a limit. A row passes only if its true value is within, so it is `upper` that is tested.
 import { checkNumber } from "../base/check.js";
-import { isMeasured, type MeasuredRow, type Part, placeOf, type Report } from "./report.js";
+import { isMeasured, type MeasuredRow, placeOf, type Report } from "./report.js";
+import type { Breach, Verdict } from "./verdict.js";
 
 /** What rows are held against. */
 export interface Limits {
@@ -19,31 +20,6 @@ export type Decision =
   | "grown"
   /** The bracket holds the limit: it may be kept or not. */
   | "undecided";
-
-/** A row that did not pass. */
-export interface Breach extends Part {
-  n: number;
-  sample: number;
-  limit: "fail-above" | "fail-growth";
-  decision: "above" | "grown" | "undecided";
-  lower: number;
-  upper: number;
-  /** What `upper` had to be at most: the limit, or the factor times the baseline's lower bound. */
-  allowed: number;
-}
-
-/** What a gate says of a report. */
-export interface Verdict {
-  /** Whether every row was measured and passed, and something was judged. */
-  passed: boolean;
-  failAbove: number | null;
-  failGrowth: number | null;
-  /** Rows that a limit was held against. */
-  judged: number;
-  /** Of them, rows of the same content as the baseline's. */
-  unchanged: number;
-  breaches: Breach[];
-}
 
 /** Whether a row keeps its limits, as far as its bracket says; of several limits the first that it does not keep. */
 export function decide(row: MeasuredRow, before: MeasuredRow | undefined, limits: Limits): Decision {

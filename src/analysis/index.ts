@@ -5,7 +5,7 @@ export { boundsOfModel } from "./boundsOfModel.js";
 export type { LayerSource } from "./cells.js";
 export { type ComparedRow, type Comparison, compareReports } from "./compare.js";
 export { fitOf, fitPowerLaw, type PowerLaw } from "./fit.js";
-export { type Growth, judgeReport, type Limits, rowsAbove, rowsGrown, type Verdict } from "./gate.js";
+export { type Growth, judgeReport, type Limits, rowsAbove, rowsGrown } from "./gate.js";
 export { type Measured, measureLayer } from "./measured.js";
 export type { Measure } from "./measureRow.js";
 export {
@@ -21,3 +21,4 @@ export {
 } from "./report.js";
 export type { Settings } from "./settings.js";
 export { type SweepEvent, type SweepOptions, sweep } from "./sweep.js";
+export type { Breach, Verdict } from "./verdict.js";

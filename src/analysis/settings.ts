@@ -2,7 +2,7 @@
 // provenance of a report and its reader.
 import { object, type Reader, since } from "../base/schema.js";
 import type { ModelConfig } from "../models/model.js";
-import { type PartName, partNames } from "./report.js";
+import { type PartName, partNames } from "./parts.js";
 import { choice, integer, integers, positive, type Setting, several, toggle } from "./settingKinds.js";
 import type { WindowRule } from "./windows.js";
 

@@ -1,5 +1,4 @@
 // Reads report.json back, trusting nothing in it.
-import type { Breach, Verdict } from "../analysis/gate.js";
 import {
   type FailedRow,
   type LayerFit,
@@ -12,6 +11,7 @@ import {
   type WindowWords,
 } from "../analysis/report.js";
 import { readSettings } from "../analysis/settings.js";
+import type { Breach, Verdict } from "../analysis/verdict.js";
 import { wrongKind, wrongValue } from "../base/check.js";
 import {
   atLeastZero,
