@@ -3,7 +3,7 @@
 export type { ModelSource, NetworkOptions, SourceOptions } from "./files/openSource.js";
 export type { FileMap } from "./files/source.js";
 export type { ByteCache, DownloadEvent } from "./files/web/webSource.js";
-export type { PartName } from "./forward/blockPlan.js";
+export type { PartName } from "./forward/partName.js";
 export { makePart, type PartSpec } from "./forward/plan.js";
 export { type FileEvent, type LoadEvent, type LoadOptions, loadModel } from "./load.js";
 export type {

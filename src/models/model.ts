@@ -8,7 +8,7 @@ import type { LinearizableLayer } from "../device/linearization.js";
 import type { AttentionSpec } from "../layers/attention/spec.js";
 import type { NormSpec } from "../layers/norm.js";
 import type { Attention } from "../measure/createRuntime.js";
-import type { PartName } from "./forward/blockPlan.js";
+import type { PartName } from "./forward/partName.js";
 import type { PartSpec } from "./forward/plan.js";
 
 /** A model's own tokenizer. */

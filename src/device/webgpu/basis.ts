@@ -1,8 +1,7 @@
 // Basis vectors on the GPU, several to a buffer, allocated as they come.
 import { sizeOf } from "../../base/tensor.js";
-import type { Basis } from "../device.js";
+import type { Basis, Vector } from "../device.js";
 import type { Batch } from "./batch.js";
-import type { GpuVector, WebGpuDevice } from "./device.js";
 import { type Region, range, type View } from "./memory.js";
 import { MOST_COEFFICIENTS } from "./vectors.js";
 
@@ -10,6 +9,16 @@ import { MOST_COEFFICIENTS } from "./vectors.js";
 const ALIGNMENT = 64;
 /** Bytes of one buffer, unless a single vector has more. */
 const BLOCK_BYTES = 2 ** 26;
+
+/** A vector on the GPU. */
+export interface GpuVector extends Vector {
+  readonly view: View;
+}
+
+/** What a basis asks of its device. */
+interface Copier {
+  copyViews(from: View, to: View): void;
+}
 
 /** Some vectors of a basis, side by side in one buffer. */
 export interface Block {
@@ -22,7 +31,7 @@ export interface Block {
 }
 
 export class GpuBasis implements Basis<GpuVector> {
-  readonly #device: WebGpuDevice;
+  readonly #device: Copier;
   readonly #region: Region;
   readonly #most: number;
   readonly #what: string;
@@ -36,7 +45,7 @@ export class GpuBasis implements Basis<GpuVector> {
   #spare?: View;
 
   constructor(
-    device: WebGpuDevice,
+    device: Copier,
     region: Region,
     readonly shape: readonly number[],
     most: number,

@@ -2,9 +2,11 @@
 // in one submit.
 import { Held } from "../../base/disposable.js";
 import { sizeOf } from "../../base/tensor.js";
-import type { Basis, Device, Lease, Scalars, Vector } from "../device.js";
+import type { Basis, Device, Lease, Scalars } from "../device.js";
+
 import type { Doubles } from "../wasm/doubles.js";
-import { GpuBasis } from "./basis.js";
+import { GpuBasis, type GpuVector } from "./basis.js";
+
 import type { Batch } from "./batch.js";
 import type { Gpu } from "./gpu.js";
 import { bitsOf, type Region, range, type View } from "./memory.js";
@@ -28,9 +30,7 @@ import {
   segmentsOf,
 } from "./vectors.js";
 
-export interface GpuVector extends Vector {
-  readonly view: View;
-}
+export type { GpuVector } from "./basis.js";
 
 interface GpuScalars extends Scalars {
   /** Pairs (a, b) of a·√b. */

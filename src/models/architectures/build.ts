@@ -8,11 +8,12 @@ import { attentionOf, crossAttentionOf } from "./attention.js";
 import type { ConfigFile } from "./config.js";
 import { embeddingOf, type Input } from "./embedding.js";
 import { expertsOf } from "./experts.js";
-import { type Family, of, ofLayer } from "./family.js";
+import type { Family } from "./family.js";
 import { activationOf, feedForwardOf } from "./feedForward.js";
 import { imageOf } from "./image.js";
 import { refuseWindows } from "./layerTypes.js";
 import { linear, norm } from "./modules.js";
+import { of, ofLayer } from "./of.js";
 import { layerPath, prefixOf, type Sizes, sizesOf } from "./sizes.js";
 import { refuseUnread } from "./unread.js";
 

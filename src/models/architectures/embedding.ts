@@ -4,8 +4,9 @@ import { byPosition, byToken, type Embedding, type Table, tokenEmbedding } from 
 import type { WeightSource } from "../forward/weights.js";
 import type { ModelConfig } from "../model.js";
 import type { ConfigFile } from "./config.js";
-import { type Family, of, type PositionTable } from "./family.js";
+import type { Family, PositionTable } from "./family.js";
 import { linear, norm } from "./modules.js";
+import { of } from "./of.js";
 import { rotary } from "./rope.js";
 import type { Sizes } from "./sizes.js";
 

@@ -2,22 +2,8 @@
 import type { Activation } from "../../layers/activation.js";
 import type { ConfigFile } from "./config.js";
 import type { ExpertsRule } from "./experts.js";
+import type { Of, OfLayer } from "./of.js";
 import type { RopeRule } from "./rope.js";
-
-/** The same for all configurations, or a function of one. */
-export type Of<T> = T | ((config: ConfigFile) => T);
-/** The same for all layers, or a function of the configuration and the layer. */
-export type OfLayer<T> = T | ((config: ConfigFile, layer: number) => T);
-
-/** The value of a field for a configuration. */
-export function of<T>(field: Of<T>, config: ConfigFile): T {
-  return typeof field === "function" ? (field as (config: ConfigFile) => T)(config) : field;
-}
-
-/** The value of a field for a layer. */
-export function ofLayer<T>(field: OfLayer<T>, config: ConfigFile, layer: number): T {
-  return typeof field === "function" ? (field as (config: ConfigFile, layer: number) => T)(config, layer) : field;
-}
 
 /** Keys of config.json for one number, in the order in which they are looked for, and its value where all are absent. */
 export interface Key<T> {

@@ -7,8 +7,9 @@ import { activations } from "./activations.js";
 import type { Read } from "./architecture.js";
 import { branchScaleOf } from "./branchScale.js";
 import type { ConfigFile } from "./config.js";
-import { type Family, of } from "./family.js";
+import type { Family } from "./family.js";
 import { linear, rowsBetween } from "./modules.js";
+import { of } from "./of.js";
 
 /** The feed-forward part of the layer whose tensors' names begin with `prefix`. */
 export function feedForwardOf(

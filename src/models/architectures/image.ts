@@ -6,8 +6,9 @@ import type { WeightSource } from "../forward/weights.js";
 import type { Read } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
 import type { Input } from "./embedding.js";
-import { type Family, type ImageRule, of } from "./family.js";
+import type { Family, ImageRule } from "./family.js";
 import { norm } from "./modules.js";
+import { of } from "./of.js";
 import type { Sizes } from "./sizes.js";
 
 /** The embedding of patches, and what the model says of its inputs. */

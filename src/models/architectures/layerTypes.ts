@@ -1,7 +1,8 @@
 // Which layers have a window, and what tokens see.
 import type { Mask } from "../../layers/attention/mask.js";
 import type { ConfigFile } from "./config.js";
-import { type Family, of } from "./family.js";
+import type { Family } from "./family.js";
+import { of } from "./of.js";
 import { layerKeys } from "./sizes.js";
 
 /** layer_types where it is there, else the rule: the windowed layers. */

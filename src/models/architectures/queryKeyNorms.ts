@@ -4,7 +4,8 @@ import type { ScoreNormSpec } from "../../layers/attention/scoreNorm.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { Read } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
-import { type Family, of, type QueryKeyNorms } from "./family.js";
+import type { Family, QueryKeyNorms } from "./family.js";
+import { of } from "./of.js";
 import { channelGains, channelOrder, type Rotation } from "./projections.js";
 import type { Sizes } from "./sizes.js";
 

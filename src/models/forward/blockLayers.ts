@@ -7,10 +7,11 @@ import type { LinearizableLayer, Linearization } from "../../device/linearizatio
 import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { Attention, Runtime } from "../../measure/createRuntime.js";
 import type { Block } from "../architectures/architecture.js";
-import { type BlockPlan, type PartName, planOf, type Unread } from "./blockPlan.js";
+import { type BlockPlan, planOf, type Unread } from "./blockPlan.js";
 import { LazyAttention } from "./lazyAttention.js";
 import { LazyCross } from "./lazyCross.js";
 import { LazyLayer } from "./lazyLayer.js";
+import type { PartName } from "./partName.js";
 import { compose, type LeafSpec, makeLeaf, mapLeaves, type PartSpec, type Plan } from "./plan.js";
 
 /** Of a block's hidden states, and its attention. */

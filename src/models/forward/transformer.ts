@@ -32,8 +32,9 @@ import type {
 } from "../model.js";
 import type { TokenizerOrReason } from "../tokenizer.js";
 import { BlockLayers, OwningLayer } from "./blockLayers.js";
-import { type PartName, partNames, planOf } from "./blockPlan.js";
+import { planOf } from "./blockPlan.js";
 import { LazyLayer } from "./lazyLayer.js";
+import { type PartName, partNames } from "./partName.js";
 import { inputOfStack, type ReadInput } from "./stackInput.js";
 import { outOfRange, type StackWalk, throughStack, walkStack } from "./walkStack.js";
 

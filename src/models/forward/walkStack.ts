@@ -11,7 +11,8 @@ import type { Runtime } from "../../measure/createRuntime.js";
 import type { Stack } from "../architectures/architecture.js";
 import type { ModelInput, WalkStep } from "../model.js";
 import { BlockLayers } from "./blockLayers.js";
-import type { PartName, Unread } from "./blockPlan.js";
+import type { Unread } from "./blockPlan.js";
+import type { PartName } from "./partName.js";
 import type { PartSpec, Plan } from "./plan.js";
 
 export interface StackWalk {

@@ -2,8 +2,8 @@
 import { ModelError } from "../../base/errors.js";
 import { endsWithWord, isWhitespace, startsWithWord } from "./characters.js";
 import type { Part } from "./description.js";
-import type { Normalizer } from "./normalizers.js";
 import { escaped } from "./pattern.js";
+import type { Normalizer } from "./piece.js";
 import { type Piece, sliced } from "./piece.js";
 
 export interface AddedToken {

@@ -3,10 +3,8 @@ import { bytesAsCharacters } from "./bytes.js";
 import { isChinese, isDropped, isMark, isNonspacingMark, isWhitespace, lowerCase } from "./characters.js";
 import { type Part, patternOf } from "./description.js";
 import { ofRegex, ofString, type RegexCompiler } from "./pattern.js";
-import { mapped, type Piece, prepended, sliced } from "./piece.js";
+import { mapped, type Normalizer, prepended, sliced } from "./piece.js";
 import { precompiled } from "./precompiled.js";
-
-export type Normalizer = (piece: Piece) => Piece;
 
 type Maker = (part: Part, compile: RegexCompiler) => Normalizer;
 

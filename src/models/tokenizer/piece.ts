@@ -7,6 +7,9 @@ export interface Piece {
   readonly head: number;
 }
 
+/** From a piece of text to what it is read as. */
+export type Normalizer = (piece: Piece) => Piece;
+
 /** Changes character by character; what a character becomes came from where it did. */
 export function mapped({ text, head }: Piece, change: (character: string) => string): Piece {
   let result = "";

@@ -3,7 +3,7 @@
 import { ModelError } from "../../base/errors.js";
 import { textOf, utf8 } from "./bytes.js";
 import type { Part } from "./description.js";
-import type { Normalizer } from "./normalizers.js";
+import type { Normalizer } from "./piece.js";
 
 /** As in the Rust crate spm_precompiled. */
 const longestGrapheme = 6;
