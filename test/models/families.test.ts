@@ -13,7 +13,7 @@ const refused: readonly [RegExp, RegExp][] = [
   [/-clip$/, /clip_qkv": .* is not implemented/],
   [/^ministral3$/, /expected 1 to 4 tokens/],
   [/^(wav2vec2|hubert|deberta)/, /"model_type" is/],
-  [/^(granitemoe|glm4-moe|gpt-oss|deepseek|llama4)/, /"model_type" is/],
+  [/^(glm4-moe|gpt-oss|deepseek|llama4)/, /"model_type" is/],
 ];
 
 function refusalOf(name: string): RegExp | undefined {

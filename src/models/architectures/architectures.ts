@@ -55,6 +55,7 @@ export const families: Readonly<Record<string, Family>> = {
   qwen2_moe: experts.qwen2Moe,
   qwen3_moe: experts.qwen3Moe,
   olmoe: experts.olmoe,
+  granitemoe: experts.graniteMoe,
   gemma,
   gemma2,
   gemma3_text: gemma3,

@@ -136,7 +136,15 @@ function blockOf(
   const attention = attentionOf(config, weights, family, sizes, layer, prefix, path);
   const mixes = family.experts && !family.dense?.(config, layer);
   const feedForward = mixes
-    ? expertsOf(config, weights, family.experts!, sizes.width, path, activationOf(config, weights, family, path))
+    ? expertsOf(
+        config,
+        weights,
+        family.experts!,
+        sizes.width,
+        path,
+        activationOf(config, weights, family, path),
+        family.residual?.(config),
+      )
     : feedForwardOf(config, weights, family, sizes.width, path);
   const crossSpec = family.cross && crossAttentionOf(config, weights, family, sizes, path);
   const crossNorm = named(family.cross?.norm);

@@ -1,11 +1,13 @@
 // Mixtures of experts as families describe them, and their weights.
+import { type Tensor, tensor } from "../../base/tensor.js";
 import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { Linear } from "../../layers/linear.js";
+import { transpose } from "../forward/matrix.js";
 import type { MixtureSpec } from "../forward/mixture.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { Read } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
-import { linear } from "./modules.js";
+import { linear, scaledLinear } from "./modules.js";
 
 type Names = readonly [gate: string, up: string, down: string];
 
@@ -17,7 +19,9 @@ export interface ExpertsRule {
   /** Whether weights are a softmax over the chosen experts, or over all. */
   readonly overChosen: (config: ConfigFile) => boolean;
   /** Prefix of the tensors of one expert, with {} for its number, and the names of its maps. */
-  readonly each: { readonly prefix: string; readonly names: Names };
+  readonly each?: { readonly prefix: string; readonly names: Names };
+  /** Or two tensors of all experts: gate and up [experts, 2·inner, width], and down [experts, width, inner]. */
+  readonly stacked?: { readonly both: string; readonly down: string };
   /** An expert of all tokens, whose weight is the sigmoid of a map to one number. */
   readonly shared?: { readonly prefix: string; readonly names: Names; readonly gate: string };
 }
@@ -36,15 +40,20 @@ export function expertsOf(
   width: number,
   path: string,
   activation: Read<FeedForwardSpec["activation"]>,
+  /** On what the experts give. */
+  residual = 1,
 ): Read<Experts> {
   const key = config.name(["num_local_experts", "num_experts"]);
   const count = config.count(key, weights.shape(`${path}${rule.router}.weight`)?.[0]);
   const chosen = config.count("num_experts_per_tok", rule.chosen);
   if (chosen > count) throw config.wrong("num_experts_per_tok", `at most ${key} = ${count}`, chosen);
   const router = linear(weights, { name: path + rule.router, dIn: width, dOut: count });
-  const experts = Array.from({ length: count }, (_, e) =>
-    expertOf(weights, path + rule.each.prefix.replace("{}", String(e)), rule.each.names, width, activation),
-  );
+  const { each, stacked } = rule;
+  const experts = stacked
+    ? stackedExperts(weights, path, stacked, count, width, residual, activation)
+    : Array.from({ length: count }, (_, e) =>
+        expertOf(weights, path + each!.prefix.replace("{}", String(e)), each!.names, width, activation),
+      );
   const shared = rule.shared && expertOf(weights, path + rule.shared.prefix, rule.shared.names, width, activation);
   const gate = rule.shared && linear(weights, { name: path + rule.shared.gate, dIn: width, dOut: 1 });
   const overChosen = rule.overChosen(config);
@@ -66,4 +75,39 @@ function expertOf(
   const [gate, up] = [outward(names[0]), outward(names[1])];
   const down = linear(weights, { name: prefix + names[2], dIn: inner, dOut: width });
   return async () => ({ gate: await gate(), up: await up(), down: await down(), activation: await activation() });
+}
+
+/** Experts in two tensors, each read whole once and cut. */
+function stackedExperts(
+  weights: WeightSource,
+  path: string,
+  names: NonNullable<ExpertsRule["stacked"]>,
+  count: number,
+  width: number,
+  residual: number,
+  activation: Read<FeedForwardSpec["activation"]>,
+): Read<FeedForwardSpec>[] {
+  const [both, down] = [`${path}${names.both}.weight`, `${path}${names.down}.weight`];
+  const inner = weights.shape(down)?.[2] ?? 1;
+  weights.require(both, [count, 2 * inner, width]);
+  weights.require(down, [count, width, inner]);
+  let reading: Promise<[Tensor, Tensor]> | undefined;
+  const whole = () => {
+    reading ??= Promise.all([weights.tensor(both), weights.tensor(down)]);
+    return reading;
+  };
+  return Array.from({ length: count }, (_, e) => async () => {
+    const [first, last] = await whole();
+    const rows = ({ data }: Tensor, from: number, outputs: number, inputs: number): Linear => {
+      const part = data.subarray(from * inputs, (from + outputs) * inputs);
+      return { weight: transpose(tensor(part, [outputs, inputs])) };
+    };
+    const out = rows(last, e * width, width, inner);
+    return {
+      gate: rows(first, 2 * e * inner, inner, width),
+      up: rows(first, (2 * e + 1) * inner, inner, width),
+      down: residual === 1 ? out : scaledLinear(out, residual),
+      activation: await activation(),
+    };
+  });
 }

@@ -3,7 +3,7 @@
 import type { ExpertsRule } from "../experts.js";
 import type { Family } from "../family.js";
 import { olmo2 } from "./gemma.js";
-import { context, mistral, perHead, qwen2, qwen3, whereUsed } from "./llama.js";
+import { context, granite, mistral, perHead, qwen2, qwen3, whereUsed } from "./llama.js";
 
 const gated = ["gate_proj", "up_proj", "down_proj"] as const;
 
@@ -62,4 +62,15 @@ export const olmoe: Family = {
   epsilon: { key: "rms_norm_eps", absent: 1e-5 },
   queryKeyNorms: olmo2.queryKeyNorms,
   experts: { ...qwenExperts, chosen: 8 },
+};
+
+/** Granite with experts in stacked tensors. */
+export const graniteMoe: Family = {
+  ...granite,
+  experts: {
+    router: "block_sparse_moe.router.layer",
+    chosen: 2,
+    overChosen: () => true,
+    stacked: { both: "block_sparse_moe.input_linear", down: "block_sparse_moe.output_linear" },
+  },
 };
