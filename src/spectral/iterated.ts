@@ -2,7 +2,6 @@
 import type { Tensor } from "../base/tensor.js";
 import { HostOperator } from "../device/host.js";
 import type { LinearOperator, OnDevice, SingularVectors } from "../device/operator.js";
-import { hasCore } from "./core.js";
 import { hasKrylovSpace, type KrylovOptions, type KrylovSpace } from "./krylov.js";
 import { DeviceKrylovSpace } from "./krylovSpace.js";
 
@@ -18,17 +17,13 @@ export interface Iterated {
 
 export async function iterated(op: LinearOperator): Promise<Iterated> {
   if (op.onDevice) return onDevice(op.onDevice);
-  const core = hasCore(op) ? op.core() : undefined;
-  const { inShape, outShape } = core ?? op;
   return {
-    inShape,
-    outShape,
+    inShape: op.inShape,
+    outShape: op.outShape,
     async space(options) {
-      const own = core ?? op;
-      return hasKrylovSpace(own) ? own.krylov(options) : new DeviceKrylovSpace(new HostOperator(own), options);
+      return hasKrylovSpace(op) ? op.krylov(options) : new DeviceKrylovSpace(new HostOperator(op), options);
     },
-    core,
-    dispose: () => core?.dispose(),
+    dispose: () => undefined,
   };
 }
 
