@@ -47,9 +47,22 @@ describe.skipIf(!built)(`README.md${built ? "" : " (skipped: dist/ is not built;
 describe("README.md", () => {
   const files = [...readme.matchAll(/\]\(([^)\s]+)/g)].map(([, path]) => path).filter((path) => !path.includes(":"));
 
-  it("links to files that are there", () => {
+  it("links to files and headings that are there", () => {
     expect(files.length).toBeGreaterThan(5);
-    expect(files.filter((path) => !existsSync(`${root}${path}`))).toEqual([]);
+    const isThere = (link: string) => {
+      const [path, heading] = link.split("#");
+      if (!existsSync(`${root}${path}`)) return false;
+      // GitHub's name of a heading: lower case, punctuation dropped, hyphens for spaces.
+      const name = (line: string) =>
+        line
+          .toLowerCase()
+          .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+          .trim()
+          .replace(/\s/g, "-");
+      const headings = readFileSync(`${root}${path}`, "utf8").matchAll(/^#+ (.*)$/gm);
+      return heading === undefined || [...headings].some(([, line]) => name(line) === heading);
+    };
+    expect(files.filter((path) => !isThere(path))).toEqual([]);
   });
 
   it("backs every ✅ of ours among the features with a test of that name", () => {
