@@ -4,8 +4,8 @@ import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { Linear } from "../../layers/linear.js";
 import type { NormSpec } from "../../layers/norm.js";
 import type { Embedding } from "../forward/embedding.js";
+import type { Experts } from "../forward/mixtureSpec.js";
 import type { ModelConfig } from "../model.js";
-import type { Experts } from "./experts.js";
 
 /** All that is known of a model before its weights are read. */
 export interface Architecture {

@@ -3,7 +3,7 @@ import { type Tensor, tensor } from "../../base/tensor.js";
 import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { Linear } from "../../layers/linear.js";
 import { transpose } from "../forward/matrix.js";
-import type { MixtureSpec } from "../forward/mixture.js";
+import type { Experts } from "../forward/mixtureSpec.js";
 import type { WeightSource } from "../forward/weights.js";
 import type { Read } from "./architecture.js";
 import type { ConfigFile } from "./config.js";
@@ -24,12 +24,6 @@ export interface ExpertsRule {
   readonly stacked?: { readonly both: string; readonly down: string };
   /** An expert of all tokens, whose weight is the sigmoid of a map to one number. */
   readonly shared?: { readonly prefix: string; readonly names: Names; readonly gate: string };
-}
-
-/** A mixture, and the expert that all tokens share. */
-export interface Experts {
-  readonly mixture: MixtureSpec;
-  readonly shared?: { readonly expert: FeedForwardSpec; readonly gate: Linear };
 }
 
 /** The experts of the layer whose tensors' names begin with `path`. */

@@ -7,24 +7,9 @@ import { type DeviceLayer, type Linearized, Shared } from "../../device/deviceLa
 import { type LinearizableLayer, RuntimeLayer } from "../../device/linearization.js";
 import type { DeviceOperator } from "../../device/operator.js";
 import { Product } from "../../device/product.js";
-import type { FeedForwardSpec } from "../../layers/feedForward.js";
-import type { Linear } from "../../layers/linear.js";
 import type { Runtime } from "../../measure/createRuntime.js";
-import type { Experts } from "../architectures/experts.js";
 import { LazyLayer } from "./lazyLayer.js";
-
-export interface MixtureSpec {
-  /** [width, experts]. */
-  readonly router: Linear;
-  /** Experts of a token. */
-  readonly chosen: number;
-  /** Whether the weights are a softmax over the chosen, or over all experts. */
-  readonly overChosen: boolean;
-  readonly width: number;
-  readonly experts: number;
-  /** Read where a token chooses it. */
-  expert(index: number): Promise<FeedForwardSpec>;
-}
+import type { Experts, MixtureSpec } from "./mixtureSpec.js";
 
 /** The mixture as a layer of the runtime. @throws DeviceError where the runtime's layers can't be composed */
 export function makeMixture(runtime: Runtime, spec: MixtureSpec): LinearizableLayer {

@@ -5,8 +5,8 @@ import type { AttentionSpec } from "../../layers/attention/spec.js";
 import type { FeedForwardSpec } from "../../layers/feedForward.js";
 import type { NormSpec } from "../../layers/norm.js";
 import type { Runtime } from "../../measure/createRuntime.js";
-import type { Experts } from "../architectures/experts.js";
 import { makeExperts } from "./mixture.js";
+import type { Experts } from "./mixtureSpec.js";
 
 /** Layers one after the other, a path around a layer, branches side by side; at the leaves, layers. */
 export type Plan<Leaf> =
