@@ -7,7 +7,7 @@ import type { Tridiagonal } from "./thickRestart.js";
 export interface RandomStart {
   /** N, its dimension. */
   dimension: number;
-  /** Whether a unit vector, fixed beforehand, was added to the random unit vector (10.2b); needs N ≥ 3. */
+  /** Whether a vector of length `guessWeight`, fixed beforehand, was added to the random unit vector (10.2b); N ≥ 3. */
   guess: boolean;
 }
 
@@ -24,6 +24,12 @@ export interface LanczosRecord extends RandomStart, Tridiagonal {
   /** The off-diagonal entry that every step found, those before a restart too. */
   products: readonly number[];
 }
+
+/**
+ * How long a guess is beside the random unit vector. More of it finds sigma no sooner, and takes from the random part what
+ * the proof needs.
+ */
+export const guessWeight = 0.25;
 
 /** In dimensions 1 and 2 a coordinate of a random unit vector has no unimodal density, and 10.2b does not hold. */
 export const smallestDimensionForGuess = 3;
@@ -47,7 +53,8 @@ export function lanczosFactor(question: BracketQuestion): number {
  * projection of AᵀA on the basis and P(x) = det(xI − T)·∏(x − μ) over the Ritz values μ that restarts have let go, the
  * next basis vector is P(AᵀA)v₀ over ∏ b_j, the off-diagonal entries of all steps, and its component along the leading
  * right singular vector w is at most 1. Hence P(sigma_max²)·|⟨v₀, w⟩| ≤ ∏ b_j, which bounds sigma_max² because P grows
- * beyond its largest root. Each b_j is enlarged by `roundoff`·sigma², as much as rounding may have taken from it.
+ * beyond its largest root. Until there is a restart the same holds of every basis vector before it, and the squares of
+ * all these components together are at most 1, which is a little sharper. Each b_j is enlarged by `roundoff`·sigma², as much as rounding may have taken from it.
  *
  * Several records are of starts drawn one after the other, each in the complement of the spaces before it, to which the
  * operator is restricted; then the bound is that of the first restricted operator (section 10.8), and at least 1.
@@ -90,32 +97,53 @@ export function characteristicFactorWithin(
  * component along w as small as the record would need if the bound were broken. −∞ within the Ritz values.
  */
 function evidenceOf(records: readonly LanczosRecord[], roundoff: number): (excess: number) => number {
-  let limit = 0;
-  for (const record of records) {
-    limit += logScale(record);
-    for (const product of record.products) limit += Math.log(product + roundoff);
-  }
+  const each = records.map((record) => ({
+    record,
+    scale: logScale(record),
+    products: record.products.map((product) => Math.log(product + roundoff)),
+  }));
   return (excess) => {
-    let sum = -limit;
-    for (const record of records) sum += logPolynomial(record, 1 + excess);
+    let sum = 0;
+    for (const { record, scale, products } of each) sum += logLength(record, products, 1 + excess) - scale;
     return sum;
   };
 }
 
-/** log P(x), by the pivots of xI − T from the top down; −∞ unless all are positive, and x above what was let go. */
-function logPolynomial({ diagonal, offDiagonal, discarded }: LanczosRecord, x: number): number {
-  let sum = 0;
+/**
+ * log of the length that the next vectors' components along w would have together, in units of the first one's, were x
+ * the largest eigenvalue. P_j(x)/∏ b_i is that of vector j, P_j by the pivots of xI − T from the top down; after a restart
+ * the last one's alone. −∞ unless all pivots are positive, and x is above what was let go.
+ */
+function logLength(
+  { diagonal, offDiagonal, discarded }: LanczosRecord,
+  logProducts: readonly number[],
+  x: number,
+): number {
+  const restarted = discarded.length > 0;
+  let last = 0;
+  // log Σ of squares, up to the vector that `last` is of.
+  let length = 0;
   let pivot = 1;
   for (let j = 0; j < diagonal.length; j++) {
     pivot = x - diagonal[j] - (j > 0 ? offDiagonal[j - 1] ** 2 : 0) / pivot;
     if (!(pivot > 0)) return Number.NEGATIVE_INFINITY;
-    sum += Math.log(pivot);
+    last += Math.log(pivot);
+    if (restarted) continue;
+    last -= logProducts[j];
+    length = logSum(length, 2 * last);
   }
+  if (!restarted) return length / 2;
+  for (const product of logProducts) last -= product;
   for (const value of discarded) {
     if (!(x > value)) return Number.NEGATIVE_INFINITY;
-    sum += Math.log(x - value);
+    last += Math.log(x - value);
   }
-  return sum;
+  return last;
+}
+
+/** log(eᵃ + eᵇ). */
+function logSum(a: number, b: number): number {
+  return Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
 /**
@@ -168,7 +196,7 @@ export function powerFactor(question: BracketQuestion): number {
 
 /** log of ν√(2N/π): |⟨start, w⟩| falls below s with probability at most that times s, w any fixed direction. */
 function logScale({ dimension, guess }: RandomStart): number {
-  const largestNorm = guess ? 2 : 1;
+  const largestNorm = guess ? 1 + guessWeight : 1;
   return Math.log(largestNorm) + 0.5 * Math.log((2 * dimension) / Math.PI);
 }
 

@@ -4,7 +4,7 @@ import { deriveSeed, Random } from "../base/random.js";
 import { type RealArray, sizeOf } from "../base/tensor.js";
 import type { LinearOperator } from "../device/operator.js";
 import { norm } from "../linalg/vector.js";
-import { smallestDimensionForGuess } from "./bracket.js";
+import { guessWeight, smallestDimensionForGuess } from "./bracket.js";
 import type { Iteration, Start } from "./iteration.js";
 import type { KrylovSpace } from "./krylov.js";
 import { lanczos } from "./lanczos.js";
@@ -143,13 +143,13 @@ export function freshVectors({ domainSize, seed }: Problem): () => Float64Array 
   return () => new Random(deriveSeed(seed, "fresh", drawn++)).fillGaussian(new Float64Array(domainSize));
 }
 
-/** A random unit vector of the domain, with the guess added at unit length (MATH 10.2b). It is the only array made. */
+/** A random unit vector of the domain, with the guess added at its weight (docs/theory.md, section 10.2b). It is the only array made. */
 export function startVector({ domainSize, seed }: Problem, guess: RealArray | undefined): Float64Array {
   const start = new Random(seed).fillGaussian(new Float64Array(domainSize));
   const length = norm(start);
   for (let i = 0; i < domainSize; i++) start[i] /= length;
   // Divided first: 1/‖guess‖ may overflow where no entry of guess/‖guess‖ does.
   const guessLength = guess ? norm(guess) : 0;
-  if (guess) for (let i = 0; i < domainSize; i++) start[i] += guess[i] / guessLength;
+  if (guess) for (let i = 0; i < domainSize; i++) start[i] += guessWeight * (guess[i] / guessLength);
   return start;
 }

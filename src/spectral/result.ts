@@ -15,7 +15,7 @@ export interface SpectralNormOptions {
   /** Default 0, so that a run repeats; the probability of `upper` is over seeds. */
   seed?: number;
   /**
-   * A guess of inShape, normalised and added to the random unit vector (MATH 10.2b). Default: for a linearization of
+   * A guess of inShape, added at a quarter of its length to the random unit vector (section 10.2b). Default: for a linearization of
    * attention the guess of MATH 13.6, for other operators none; "random" starts without a guess. Less than three
    * dimensions take no guess.
    */
