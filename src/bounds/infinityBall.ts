@@ -23,7 +23,7 @@ export interface InfinityQuestion {
  * @throws TypeError and RangeError for arguments of a wrong kind, shape or value
  * @example
  * const identity = tensor(Float64Array.of(1, 0, 0, 1), [2, 2]);
- * bounds.infinity({ radius: 0, heads: [{ A: identity, V: identity }] }).value; // 1
+ * bounds.infinity({ radius: 0, heads: [{ A: identity, V: identity }] }).value; // 1.0000…
  */
 export function infinity(question: InfinityQuestion): Bound {
   checkKeys("question", question, ["radius", "heads"]);

@@ -41,7 +41,7 @@ interface AttentionLike {
  * the layer's weights in doubles.
  * @throws TypeError for anything but an attention layer
  * @example
- * const { heads } = await companions(attention, x);
+ * const { heads } = await companions(layer, x);
  * heads[0].entropy.mean;
  */
 export async function companions(attention: AttentionLike, x: TensorLike): Promise<Companions> {
