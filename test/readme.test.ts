@@ -4,45 +4,49 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { isBuilt } from "../scripts/buildStamp.mjs";
 
 const root = new URL("..", import.meta.url).pathname;
 const readme = readFileSync(`${root}README.md`, "utf8");
 const blocks = [...readme.matchAll(/```js\n([\s\S]*?)```(?:\s*```text\n([\s\S]*?)```)?/g)];
-const built = existsSync(`${root}dist/index.js`);
+const built = isBuilt();
 const run = promisify(execFile);
 
-describe.skipIf(!built)(`README.md${built ? "" : " (skipped: dist/ is not built; npm run build)"}`, () => {
-  it("has code to run", () => expect(blocks.length).toBeGreaterThanOrEqual(2));
+describe.skipIf(!built)(
+  `README.md${built ? "" : " (skipped: dist/ is not built of these sources; npm run build)"}`,
+  () => {
+    it("has code to run", () => expect(blocks.length).toBeGreaterThanOrEqual(2));
 
-  it.each(blocks.map(([, code, printed], index) => ({ index, code, printed })))(
-    "block $index prints what it says",
-    async ({ code, printed }) => {
-      const { stdout } = await run("node", ["--input-type=module", "-e", code], { cwd: root });
-      expect(stdout).toBe(printed ?? "");
-    },
-  );
+    it.each(blocks.map(([, code, printed], index) => ({ index, code, printed })))(
+      "block $index prints what it says",
+      async ({ code, printed }) => {
+        const { stdout } = await run("node", ["--input-type=module", "-e", code], { cwd: root });
+        expect(stdout).toBe(printed ?? "");
+      },
+    );
 
-  it("names commands that package.json has", () => {
-    const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
-    for (const [, name] of readme.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(name);
-  });
+    it("names commands that package.json has", () => {
+      const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+      for (const [, name] of readme.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(name);
+    });
 
-  it("shows the picture that its command draws: the same medians to 1 %", async () => {
-    const [, command] = readme.match(/^npx howsmooth (analyze tiny .*) --out report$/m)!;
-    const folder = mkdtempSync(`${tmpdir()}/readme-`);
-    try {
-      await run("node", ["dist/cli.js", ...command.split(" "), "--out", folder], { cwd: root });
-      const drawn = medians(readFileSync(`${folder}/report.svg`, "utf8"));
-      const shown = medians(readFileSync(`${root}docs/tiny.svg`, "utf8"));
-      expect(shown.map(([window]) => window)).toEqual(drawn.map(([window]) => window));
-      expect(shown.length).toBeGreaterThanOrEqual(14);
-      for (const [index, [, sigma]] of shown.entries())
-        expect(Math.abs(sigma / drawn[index][1] - 1)).toBeLessThan(0.01);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-});
+    it("shows the picture that its command draws: the same medians to 1 %", async () => {
+      const [, command] = readme.match(/^npx howsmooth (analyze tiny .*) --out report$/m)!;
+      const folder = mkdtempSync(`${tmpdir()}/readme-`);
+      try {
+        await run("node", ["dist/cli.js", ...command.split(" "), "--out", folder], { cwd: root });
+        const drawn = medians(readFileSync(`${folder}/report.svg`, "utf8"));
+        const shown = medians(readFileSync(`${root}docs/tiny.svg`, "utf8"));
+        expect(shown.map(([window]) => window)).toEqual(drawn.map(([window]) => window));
+        expect(shown.length).toBeGreaterThanOrEqual(14);
+        for (const [index, [, sigma]] of shown.entries())
+          expect(Math.abs(sigma / drawn[index][1] - 1)).toBeLessThan(0.01);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  },
+);
 
 describe("README.md", () => {
   const files = [...readme.matchAll(/\]\(([^)\s]+)/g)].map(([, path]) => path).filter((path) => !path.includes(":"));

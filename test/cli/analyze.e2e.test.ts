@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { isBuilt } from "../../scripts/buildStamp.mjs";
 import { version } from "../../src/base/version.js";
 import { toCSV } from "../../src/report/csv.js";
 import { parseReport } from "../../src/report/parse.js";
@@ -11,7 +12,7 @@ import { toTable } from "../../src/report/table.js";
 import { temporaryFolder } from "./harness.js";
 
 const cli = "dist/cli.js";
-const built = existsSync(cli);
+const built = isBuilt();
 
 function start(args: string): {
   child: ChildProcess;
@@ -30,7 +31,7 @@ function start(args: string): {
 
 const howsmooth = (args: string) => start(args).result;
 
-describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build makes it)"}`, () => {
+describe.skipIf(!built)(`dist/cli.js${built ? "" : " (skipped: npm run build makes it of these sources)"}`, () => {
   it("shows its version and what it computes on", async () => {
     expect(await howsmooth("--version")).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
     const { code, stdout } = await howsmooth("info --json --dtype f64");
