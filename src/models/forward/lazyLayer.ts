@@ -106,7 +106,46 @@ export class LazyLayer<L extends LinearizableLayer = LinearizableLayer> extends 
       forward: async (x, lease) => (await kept(x.shape[0], lease)).forward(x, lease),
       linearize: async (x, lease) => (await kept(x.shape[0], lease)).linearize(x, lease),
       together: this.rule.together ? () => this.#lazily(device, (layer) => layer.together?.() ?? layer) : undefined,
+      inDoubles: device.dtype === "f32" ? () => this.#inDoubles() : undefined,
       dispose: () => undefined,
     };
+  }
+
+  /** The copies in f64 of the layers of all regimes, each made when it is first used. */
+  async #inDoubles(): Promise<DeviceLayer> {
+    const { dIn, dOut } = this;
+    const copies = new Map<L, Promise<DeviceLayer>>();
+    const copyOf = (layer: L) => {
+      const copy = copies.get(layer) ?? copied(layer);
+      copies.set(layer, copy);
+      return copy;
+    };
+    const copyFor = async (tokens: number) => copyOf(await this.layerOf(tokens));
+    const { device } = await copyOf(this.#made[0] ?? (await this.layerOf(1)));
+    return {
+      device,
+      dIn,
+      dOut,
+      forward: async (x, lease) => (await copyFor(x.shape[0])).forward(x, lease),
+      linearize: async (x, lease) => (await copyFor(x.shape[0])).linearize(x, lease),
+      dispose() {
+        for (const copy of copies.values()) {
+          copy.then(
+            (layer) => layer.dispose(),
+            () => undefined,
+          );
+        }
+      },
+    };
+  }
+}
+
+async function copied(layer: LinearizableLayer): Promise<DeviceLayer> {
+  const held = layer.onDevice?.hold();
+  try {
+    if (!held?.value.inDoubles) throw new DeviceError("this layer has no copy in f64");
+    return await held.value.inDoubles();
+  } finally {
+    held?.release();
   }
 }
