@@ -31,7 +31,7 @@ export interface Frobenius extends Estimated {
  * ‖J‖_F from E|Jz|² = ‖J‖²_F for z of independent signs (Hutchinson 1989): a product a probe, where `norm(J, "fro")` is
  * exact and takes all entries.
  * @example
- * const { value, standardError } = await frobenius(J, { probes: 32 });
+ * const { value, standardError } = await frobenius(linearization, { probes: 32 });
  */
 export async function frobenius(J: LinearOperator, options: FrobeniusOptions = {}): Promise<Frobenius> {
   checkKeys("options", options, ["probes", "seed", "signal"]);
@@ -68,7 +68,11 @@ export async function frobenius(J: LinearOperator, options: FrobeniusOptions = {
   });
 }
 
-/** ‖J‖²_F/σ²: how many singular values of that size would make up the Frobenius norm, at least 1 but for its error. */
+/**
+ * ‖J‖²_F/σ²: how many singular values of that size would make up the Frobenius norm, at least 1 but for its error.
+ * @example
+ * const rank = stableRank(await frobenius(linearization), (await spectralNorm(linearization)).sigma);
+ */
 export function stableRank({ value, standardError }: Estimated, sigma: number): Estimated {
   if (sigma === 0) return { value: 0, standardError: 0 };
   const share = value / sigma;

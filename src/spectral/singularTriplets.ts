@@ -24,6 +24,7 @@ export interface SingularTripletsOptions {
   signal?: AbortSignalLike;
 }
 
+/** A singular value of J with its vectors, and how far it can be from the true one. */
 export interface SingularTriplet {
   sigma: number;
   /** |sigma/true − 1| is at most this with 95 % confidence, the triplets before it taken for exact. */
@@ -37,6 +38,7 @@ export interface SingularTriplet {
   status: SpectralNormStatus;
 }
 
+/** What `singularTriplets` has found. */
 export interface SingularTriplets {
   /** The largest first; fewer than asked for where the rest of J is zero. */
   triplets: SingularTriplet[];

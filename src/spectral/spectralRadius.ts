@@ -19,6 +19,7 @@ export interface SpectralRadiusOptions {
   signal?: AbortSignalLike;
 }
 
+/** The largest modulus of an eigenvalue of J, as far as `spectralRadius` has found it. */
 export interface SpectralRadius {
   /** ρ(J), the largest modulus of an eigenvalue. */
   value: number;
