@@ -62,7 +62,9 @@ it("measures parts side by side, and the whole model, as model.part and model.bl
     const { data } = await measured.forward(x);
     measured.dispose();
     expect(row.error).toBeUndefined();
-    expect(Math.abs(row.sigma! / sigma - 1), `${part} ${layer}`).toBeLessThan(row.accuracy!);
+    expect(Math.abs(row.sigma! / sigma - 1), `${part} ${layer}`).toBeLessThan(1e-3);
+    expect(row.lower!).toBeLessThanOrEqual(sigma * (1 + 1e-6));
+    expect(row.upper!).toBeGreaterThanOrEqual(sigma * (1 - 1e-6));
     expect(row.relative! / ((row.sigma! * rms(x.data)) / rms(data))).toBeCloseTo(1, 6);
   }
 });
