@@ -75,8 +75,6 @@ export interface Structure<V extends Vector = Vector> {
   readonly pattern?: Pattern<V>;
   /** An operator of fewer dimensions with the same singular values, in a lease that the caller disposes of. */
   core?(lease: Lease<V>): Core<V> | undefined | Promise<Core<V> | undefined>;
-  /** A lower bound of ‖A v‖/‖v‖ in f64, A = J or Jᵀ; undefined where that would take long. Of f32 devices. */
-  certifiedStretch?(v: Tensor, transposed: boolean): Promise<number | undefined>;
   /** The attention layer and its input [n, dIn], as the device holds them. `layer` is one object a layer. */
   readonly attention?: { readonly layer: object; read(): Promise<{ spec: ResolvedSpec; x: ArrayLike<number> }> };
   /** Norms that are sums over the entries of J, faster than from its rows. */

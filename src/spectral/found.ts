@@ -16,8 +16,6 @@ export interface Found {
   readonly history: readonly number[];
   /** ‖A v‖/‖v‖ at the final Ritz vector, in the run's own arithmetic. */
   readonly stretch: number;
-  /** A lower bound of it in f64, where the space itself can tell. */
-  readonly lower?: number;
   /** Whether rtol and bracket are met, each as far as rounding allows. */
   readonly proven: boolean;
   readonly left: Tensor;
@@ -43,7 +41,7 @@ export function spectralNormOf(found: Found, inDoubles?: InDoubles, why?: string
   const isZero = estimate.sigma === 0;
   // Where zero is an underflow the truth may be anything up to there.
   const unseen = estimate.underflow ?? 0;
-  const lower = inDoubles?.lower ?? found.lower ?? stretch * Math.max(0, 1 - roundoff);
+  const lower = inDoubles?.lower ?? stretch * Math.max(0, 1 - roundoff);
   const sigma = inDoubles?.sigma ?? Math.max(estimate.sigma, lower);
   const largest = Math.max(sigma, estimate.sigma, stretch, unseen) * (1 + roundoff);
   const upper = isZero ? unseen : Math.min(largest * factor(failureProbability), Number.MAX_VALUE);
@@ -58,7 +56,7 @@ export function spectralNormOf(found: Found, inDoubles?: InDoubles, why?: string
     lower,
     upper,
     failureProbability,
-    certified: dtype === "f64" || inDoubles !== undefined || found.lower !== undefined,
+    certified: dtype === "f64" || inDoubles !== undefined,
     status,
     message: message + basisNote({ reorthogonalization, restarts, basisBudget }) + (why ? ` ${why}` : ""),
     steps,

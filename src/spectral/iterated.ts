@@ -2,7 +2,7 @@
 import type { Tensor } from "../base/tensor.js";
 import { HostOperator } from "../device/host.js";
 import type { LinearOperator, OnDevice, SingularVectors } from "../device/operator.js";
-import { hasKrylovSpace, type KrylovOptions, type KrylovSpace } from "./krylov.js";
+import type { KrylovOptions, KrylovSpace } from "./krylov.js";
 import { DeviceKrylovSpace } from "./krylovSpace.js";
 
 /** To be disposed of, after its space. */
@@ -20,9 +20,7 @@ export async function iterated(op: LinearOperator): Promise<Iterated> {
   return {
     inShape: op.inShape,
     outShape: op.outShape,
-    async space(options) {
-      return hasKrylovSpace(op) ? op.krylov(options) : new DeviceKrylovSpace(new HostOperator(op), options);
-    },
+    space: async (options) => new DeviceKrylovSpace(new HostOperator(op), options),
     dispose: () => undefined,
   };
 }

@@ -50,17 +50,7 @@ export interface KrylovSpace {
    * that `bidiagonalize` cannot go on.
    */
   ritzPair(q: Float64Array): Promise<{ domain: Tensor; range: Tensor; stretch: number }>;
-  /**
-   * Of f32 spaces that can: a lower bound of ‖A v‖/‖v‖ at a domain vector, computed in f64 from the layer and the input
-   * as the device holds them; undefined where that would take long.
-   */
-  certifiedStretch?(v: Tensor): Promise<number | undefined>;
   dispose(): void;
-}
-
-/** An operator that brings a space of its own; the others take part by their device's commands (krylovSpace.ts). */
-export interface HasKrylovSpace {
-  krylov(options: KrylovOptions): Promise<KrylovSpace>;
 }
 
 export interface KrylovOptions {
@@ -68,8 +58,4 @@ export interface KrylovOptions {
   transposed: boolean;
   /** Steps are asked for at k < maxSteps at most; power iteration, which keeps one vector, asks for 1. */
   maxSteps: number;
-}
-
-export function hasKrylovSpace<T extends object>(op: T): op is T & HasKrylovSpace {
-  return typeof (op as Partial<HasKrylovSpace>).krylov === "function";
 }

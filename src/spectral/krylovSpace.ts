@@ -128,10 +128,6 @@ export class DeviceKrylovSpace<V extends Vector> implements KrylovSpace {
     }
   }
 
-  async certifiedStretch(v: Tensor): Promise<number | undefined> {
-    return this.#op.structure?.certifiedStretch?.(v, this.#transposed);
-  }
-
   dispose(): void {
     this.#lease.dispose();
   }
