@@ -53,8 +53,9 @@ export function lanczosFactor(question: BracketQuestion): number {
  * projection of AᵀA on the basis and P(x) = det(xI − T)·∏(x − μ) over the Ritz values μ that restarts have let go, the
  * next basis vector is P(AᵀA)v₀ over ∏ b_j, the off-diagonal entries of all steps, and its component along the leading
  * right singular vector w is at most 1. Hence P(sigma_max²)·|⟨v₀, w⟩| ≤ ∏ b_j, which bounds sigma_max² because P grows
- * beyond its largest root. Until there is a restart the same holds of every basis vector before it, and the squares of
- * all these components together are at most 1, which is a little sharper. Each b_j is enlarged by `roundoff`·sigma², as much as rounding may have taken from it.
+ * beyond its largest root. Each b_j is enlarged by `roundoff`·sigma², as much as rounding may have taken from it. (The
+ * components along w of all basis vectors together would bound it a little more sharply, but make of a start that is
+ * seen to be unlucky the statement that sigma is exact.)
  *
  * Several records are of starts drawn one after the other, each in the complement of the spaces before it, to which the
  * operator is restricted; then the bound is that of the first restricted operator (section 10.8), and at least 1.
@@ -97,53 +98,32 @@ export function characteristicFactorWithin(
  * component along w as small as the record would need if the bound were broken. −∞ within the Ritz values.
  */
 function evidenceOf(records: readonly LanczosRecord[], roundoff: number): (excess: number) => number {
-  const each = records.map((record) => ({
-    record,
-    scale: logScale(record),
-    products: record.products.map((product) => Math.log(product + roundoff)),
-  }));
+  let limit = 0;
+  for (const record of records) {
+    limit += logScale(record);
+    for (const product of record.products) limit += Math.log(product + roundoff);
+  }
   return (excess) => {
-    let sum = 0;
-    for (const { record, scale, products } of each) sum += logLength(record, products, 1 + excess) - scale;
+    let sum = -limit;
+    for (const record of records) sum += logPolynomial(record, 1 + excess);
     return sum;
   };
 }
 
-/**
- * log of the length that the next vectors' components along w would have together, in units of the first one's, were x
- * the largest eigenvalue. P_j(x)/∏ b_i is that of vector j, P_j by the pivots of xI − T from the top down; after a restart
- * the last one's alone. −∞ unless all pivots are positive, and x is above what was let go.
- */
-function logLength(
-  { diagonal, offDiagonal, discarded }: LanczosRecord,
-  logProducts: readonly number[],
-  x: number,
-): number {
-  const restarted = discarded.length > 0;
-  let last = 0;
-  // log Σ of squares, up to the vector that `last` is of.
-  let length = 0;
+/** log P(x), by the pivots of xI − T from the top down; −∞ unless all are positive, and x above what was let go. */
+function logPolynomial({ diagonal, offDiagonal, discarded }: LanczosRecord, x: number): number {
+  let sum = 0;
   let pivot = 1;
   for (let j = 0; j < diagonal.length; j++) {
     pivot = x - diagonal[j] - (j > 0 ? offDiagonal[j - 1] ** 2 : 0) / pivot;
     if (!(pivot > 0)) return Number.NEGATIVE_INFINITY;
-    last += Math.log(pivot);
-    if (restarted) continue;
-    last -= logProducts[j];
-    length = logSum(length, 2 * last);
+    sum += Math.log(pivot);
   }
-  if (!restarted) return length / 2;
-  for (const product of logProducts) last -= product;
   for (const value of discarded) {
     if (!(x > value)) return Number.NEGATIVE_INFINITY;
-    last += Math.log(x - value);
+    sum += Math.log(x - value);
   }
-  return last;
-}
-
-/** log(eᵃ + eᵇ). */
-function logSum(a: number, b: number): number {
-  return Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+  return sum;
 }
 
 /**

@@ -103,7 +103,7 @@ describe("characteristicFactor(records, failureProbability, roundoff)", () => {
   });
   const scale = Math.sqrt(200 / Math.PI);
 
-  it("solves (1 + ((x − a)/b)²)·s² = 1 after one step, s = δ/√(2N/π)", () => {
+  it("solves (x − a)·s = b after one step, s = δ/√(2N/π)", () => {
     for (const [a, b, delta, guess] of [
       [1, 0.5, 1e-3, false],
       [1, 1e-7, 1e-6, false],
@@ -111,17 +111,16 @@ describe("characteristicFactor(records, failureProbability, roundoff)", () => {
     ] as const) {
       const factor = characteristicFactor([record({ diagonal: [a], offDiagonal: [b], guess })], delta, 0);
       const s = delta / (guess ? 1.25 * scale : scale);
-      expect(Math.abs(factor ** 2 / (a + b * Math.sqrt(1 / s ** 2 - 1)) - 1)).toBeLessThan(1e-14);
+      expect(Math.abs(factor ** 2 / (a + b / s) - 1)).toBeLessThan(1e-14);
     }
   });
 
-  it("adds the squares of all basis vectors after two, and enlarges each b by roundoff", () => {
+  it("solves (x − a₁)(x − a₂) − b₁² = b₁b₂/s after two, and enlarges each b by roundoff", () => {
     const [a1, a2, b1, b2, roundoff] = [0.8, 0.5, 0.31, 1e-4, 1e-5];
     const factor = characteristicFactor([record({ diagonal: [a1, a2], offDiagonal: [b1, b2] })], 0.01, roundoff);
-    const x = factor ** 2;
-    const first = (x - a1) / (b1 + roundoff);
-    const second = ((x - a1) * (x - a2) - b1 ** 2) / ((b1 + roundoff) * (b2 + roundoff));
-    expect(Math.abs((Math.hypot(1, first, second) * 0.01) / scale - 1)).toBeLessThan(1e-12);
+    const right = ((b1 + roundoff) * (b2 + roundoff) * scale) / 0.01 + b1 ** 2;
+    const x = (a1 + a2 + Math.sqrt((a1 - a2) ** 2 + 4 * right)) / 2;
+    expect(Math.abs(factor ** 2 / x - 1)).toBeLessThan(1e-14);
   });
 
   it("counts what restarts let go, in the polynomial and among the products", () => {
@@ -153,11 +152,11 @@ describe("characteristicFactor(records, failureProbability, roundoff)", () => {
   });
 
   it("takes several independent starts together by Fisher's rule", () => {
-    // Each says (1 + (x/b)²)·c² ≤ 1; the product of two |c|·√(2N/π) is uniform squared: α(1 − log α) = δ.
+    // Each says (x − a)·|c| ≤ b; the product of two |c|·√(2N/π) is uniform squared: α(1 − log α) = δ.
     const one = record({ diagonal: [0], offDiagonal: [0.01] });
     const delta = 1e-4;
     const x = characteristicFactor([one, one], delta, 0) ** 2;
-    const alpha = scale ** 2 / (1 + (x / 0.01) ** 2);
+    const alpha = ((0.01 * scale) / x) ** 2;
     expect(Math.abs((alpha * (1 - Math.log(alpha))) / delta - 1)).toBeLessThan(1e-9);
     expect(x).toBeLessThan(characteristicFactor([one], delta, 0) ** 2);
   });
