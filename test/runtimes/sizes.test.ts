@@ -9,16 +9,16 @@ const kernels = [...plain, ...plain.map((name) => `${name}-threads`)];
 const embedded = (name: string) => gzipped(readFileSync(`${root}src/device/wasm/kernels/${name}.ts`));
 const core = () => bundledBytes('export { createRuntime, localLipschitz } from "howsmooth";');
 
-it("the core without its kernels is at most 25 kB", async () => {
+it("the core without its kernels is at most 36 kB", async () => {
   const bytes = await core();
   expect(bytes).toBeGreaterThan(5_000);
-  expect(bytes).toBeLessThanOrEqual(25_000);
+  expect(bytes).toBeLessThanOrEqual(36_000);
 });
 
 it.each(kernels)("the kernels %s are at most 30 kB", (name) => {
   expect(gzipped(readFileSync(`${root}dist/kernels/${name}.wasm`))).toBeLessThanOrEqual(30_000);
 });
 
-it("a first measurement in f32 loads at most 50 kB", async () => {
-  expect((await core()) + Math.max(embedded("f32-simd"), embedded("f32-relaxed"))).toBeLessThanOrEqual(50_000);
+it("a first measurement in f32 loads at most 58 kB", async () => {
+  expect((await core()) + Math.max(embedded("f32-simd"), embedded("f32-relaxed"))).toBeLessThanOrEqual(58_000);
 });

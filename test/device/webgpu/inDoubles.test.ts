@@ -66,7 +66,8 @@ describe("the lower end on WebGPU", () => {
     const truth = norm(stretched) / norm(fromRange ? found.left : found.right);
     const { sigma } = await spectralNorm(at);
     expect(found.certified).toBe(true);
-    expect(Math.abs(found.lower / truth - 1)).toBeLessThan(1e-10);
+    // Less what the weights' rounding to f32 may have moved.
+    expect(Math.abs(found.lower / truth - 1)).toBeLessThan(1e-5);
     expect(found.lower).toBeLessThanOrEqual(truth);
     expect(found.lower).toBeLessThanOrEqual(found.sigma);
     expect(found.sigma).toBeLessThanOrEqual(sigma * (1 + 1e-5));

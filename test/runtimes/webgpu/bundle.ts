@@ -3,6 +3,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { build } from "rolldown";
+import { isRun } from "../../device/webgpu/files.js";
 import { root } from "../places.js";
 
 const here = `${root}test/runtimes/webgpu/`;
@@ -12,7 +13,7 @@ const LIST = "virtual:device-tests";
 /** What vitest.webgpu.config.ts runs in Node. */
 function deviceTests(): string[] {
   const files = readdirSync(device, { recursive: true, encoding: "utf8" });
-  return files.filter((file) => file.endsWith(".test.ts") && !file.startsWith("wasm")).sort();
+  return files.filter((file) => isRun(file, process.env["HOWSMOOTH_WEBGPU"] === "all")).sort();
 }
 
 /** The folder that program.js and what it loads, and a page for them, are written to. */
