@@ -62,8 +62,8 @@ export function uploadWeights(region: Region, spec: ResolvedSpec): LayerWeights 
 /** The weights as they are on the GPU, with the mask and the rotations of `sizes`; without the output map's bias. */
 export async function downloadWeights(gpu: Gpu, layer: LayerWeights, sizes: LayerSizes): Promise<ResolvedSpec> {
   const { dIn, dOut, heads, kvHeads, dHead, dValue } = sizes;
-  const views = [layer.project, layer.bias, ...(layer.output ? [layer.output] : [])];
-  const [project, bias, output] = await gpu.flush(views);
+  const outward = [layer.output, layer.outputBias].filter((view) => view !== undefined);
+  const [project, bias, output, outputBias] = await gpu.flush([layer.project, layer.bias, ...outward]);
   const map = (first: number, columns: number): ResolvedLinear => {
     const weight = new Float32Array(dIn * columns);
     for (let c = 0; c < columns; c++) {
@@ -78,7 +78,8 @@ export async function downloadWeights(gpu: Gpu, layer: LayerWeights, sizes: Laye
     query: map(0, heads * dHead),
     key: map(heads * dHead, kvHeads * dHead),
     value: map((heads + kvHeads) * dHead, kvHeads * dValue),
-    output: output && { dIn: heads * dValue, dOut, weight: output },
+    // Nothing of attention's Jacobian depends on its bias, and all that stands behind it in a block does.
+    output: output && { dIn: heads * dValue, dOut, weight: output, bias: outputBias },
     gate: gateWidth > 0 ? map(channelsOf(sizes) - gateWidth, gateWidth) : undefined,
   };
 }
