@@ -1,7 +1,7 @@
 // Decoders: from tokens back to text (the Rust tokenizers' tokenizers/src/decoders).
 import { charactersAsText, textOrReplacements } from "./bytes.js";
 import { type Part, patternOf } from "./description.js";
-import { ofRegex, ofString, type RegexCompiler } from "./pattern.js";
+import type { RegexCompiler } from "./pattern.js";
 
 /** Changes a list of tokens; the text is what is left, joined. */
 export type Decoder = (tokens: readonly string[]) => string[];
@@ -57,9 +57,8 @@ const makers: Readonly<Record<string, Maker>> = {
       });
   },
   Replace: (part, compile) => {
-    const wanted = patternOf(part);
     const content = part.text("content");
-    const pattern = "regex" in wanted ? ofRegex(compile(wanted.regex)) : ofString(wanted.literal);
+    const pattern = patternOf(part, compile);
     return (tokens) =>
       tokens.map((token) =>
         pattern(token)

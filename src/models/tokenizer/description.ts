@@ -1,6 +1,7 @@
 // Reading a part of tokenizer.json: what it asks for is either known here or refused by name.
 import { ModelError } from "../../base/errors.js";
 import { excerpt } from "../checkpoint/excerpt.js";
+import { ofRegex, ofString, type Pattern, type RegexCompiler } from "./pattern.js";
 
 /** A part of the file under the path that messages name it by: pre_tokenizer.pretokenizers[1]. */
 export class Part {
@@ -71,11 +72,11 @@ export class Part {
   }
 }
 
-/** {"String": …} or {"Regex": …}. */
-export function patternOf(part: Part): { literal: string } | { regex: string } {
+/** The pattern that a part has as {"String": …} or {"Regex": …}. */
+export function patternOf(part: Part, compile: RegexCompiler): Pattern {
   const pattern = part.raw("pattern");
   const { String: literal, Regex: regex } = (pattern ?? {}) as { String?: unknown; Regex?: unknown };
-  if (typeof literal === "string") return { literal };
-  if (typeof regex === "string") return { regex };
+  if (typeof literal === "string") return ofString(literal);
+  if (typeof regex === "string") return ofRegex(compile(regex));
   throw new ModelError(`${part.path}.pattern is ${excerpt(pattern)}, neither a String nor a Regex`);
 }

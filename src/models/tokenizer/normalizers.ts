@@ -2,7 +2,7 @@
 import { bytesAsCharacters } from "./bytes.js";
 import { isChinese, isDropped, isMark, isNonspacingMark, isWhitespace, lowerCase } from "./characters.js";
 import { type Part, patternOf } from "./description.js";
-import { ofRegex, ofString, type RegexCompiler } from "./pattern.js";
+import type { RegexCompiler } from "./pattern.js";
 import { mapped, type Normalizer, prepended, sliced } from "./piece.js";
 import { precompiled } from "./precompiled.js";
 
@@ -41,9 +41,8 @@ const makers: Readonly<Record<string, Maker>> = {
     return (piece) => prepended(piece, prefix);
   },
   Replace: (part, compile) => {
-    const wanted = patternOf(part);
     const content = part.text("content");
-    const pattern = "regex" in wanted ? ofRegex(compile(wanted.regex)) : ofString(wanted.literal);
+    const pattern = patternOf(part, compile);
     return ({ text, head }) => {
       let result = "";
       let newHead = 0;

@@ -9,7 +9,6 @@ import {
   inverted,
   ofClass,
   ofRegex,
-  ofString,
   type Pattern,
   type RegexCompiler,
 } from "./pattern.js";
@@ -66,8 +65,7 @@ const makers: Readonly<Record<string, Maker>> = {
   Punctuation: (part) => splitting(ofClass(isPunctuation), part.oneOf("behavior", behaviors, "Isolated")),
   Sequence: (part, compile) => inTurn(part.parts("pretokenizers").map((step) => preTokenizer(step, compile))),
   Split: (part, compile) => {
-    const wanted = patternOf(part);
-    const pattern = "regex" in wanted ? ofRegex(compile(wanted.regex)) : ofString(wanted.literal);
+    const pattern = patternOf(part, compile);
     const behavior = part.oneOf("behavior", behaviors);
     return splitting(part.flag("invert", false) ? inverted(pattern) : pattern, behavior);
   },
